@@ -4,9 +4,11 @@
 #define PROMENADE_BASE_COMPILER_H
 
 #define MUST_USE __attribute__((warn_unused_result))
-#define PRINTF(fmt_index, args_index) __attribute__((format(printf, fmt_index, args_index)))
+#define PRINTF(fmt_index, args_index)                                                    \
+	__attribute__((format(printf, fmt_index, args_index)))
 #define NORETURN __attribute__((noreturn))
-/* Runs x_done-style function on a local when it leaves scope; errno is preserved by it. */
+/* Runs x_done-style function on a local when it leaves scope; errno is preserved by it.
+ */
 #define CLEANUP(function) __attribute__((cleanup(function)))
 #define UNUSED __attribute__((unused))
 

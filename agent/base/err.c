@@ -12,7 +12,10 @@ struct code_row {
 	const char *name;
 };
 
-#define ROW(code, class) {code, ERR_CLASS_##class, #code}
+#define ROW(code, class)                                                                 \
+	{                                                                                \
+		code, ERR_CLASS_##class, #code                                           \
+	}
 
 /* errno rows name only what an operator meets; others fall to the default below. */
 static const struct code_row codes[] = {

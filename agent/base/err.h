@@ -11,30 +11,30 @@
 
 enum err_code {
 	E_FIRST = 1000,
-	E_USAGE = E_FIRST,  /* the command line is wrong */
-	E_ROLE,		    /* the role document does not parse or is refused */
-	E_ROLE_MATCH,	    /* the role is for another machine */
-	E_ROLE_SERIAL,	    /* the role is older than one accepted before */
-	E_ROLE_EXPIRED,	    /* the role's notAfter has passed */
-	E_TRUST,	    /* signature or authentication policy refuses */
-	E_NOT_YET,	    /* the server answers "not yet": 404, 408, 412, 425, 429, 5xx */
-	E_HTTP,		    /* the server refuses: 401, 403, other 4xx */
-	E_NET,		    /* no route, no answer, name not found, connection cut */
-	E_TLS,		    /* certificate or handshake */
-	E_TOO_BIG,	    /* a limit of size, depth or count is exceeded */
-	E_TIMEOUT,	    /* a deadline has passed */
-	E_DIGEST,	    /* SHA-256 differs from the role's */
-	E_ARCHIVE,	    /* an archive entry or format is refused */
-	E_FORMAT,	    /* a file of the installed OS is not what it must be */
-	E_KERNEL,	    /* the kernel is refused by a check */
-	E_NIC,		    /* a NIC is refused by a check */
-	E_CHECK,	    /* another machine check refuses */
-	E_ROOT,		    /* the installed OS cannot be found or mounted */
-	E_UNSUPPORTED,	    /* asked for what this agent does not do */
-	E_VERIFY,	    /* a step was applied and its check still says no */
-	E_CHILD,	    /* a child process failed or was killed */
-	E_REFUSED,	    /* an effect was attempted where none is allowed (plan) */
-	E_BUG,		    /* cannot happen */
+	E_USAGE = E_FIRST, /* the command line is wrong */
+	E_ROLE,            /* the role document does not parse or is refused */
+	E_ROLE_MATCH,      /* the role is for another machine */
+	E_ROLE_SERIAL,     /* the role is older than one accepted before */
+	E_ROLE_EXPIRED,    /* the role's notAfter has passed */
+	E_TRUST,           /* signature or authentication policy refuses */
+	E_NOT_YET,     /* the server answers "not yet": 404, 408, 412, 425, 429, 5xx */
+	E_HTTP,        /* the server refuses: 401, 403, other 4xx */
+	E_NET,         /* no route, no answer, name not found, connection cut */
+	E_TLS,         /* certificate or handshake */
+	E_TOO_BIG,     /* a limit of size, depth or count is exceeded */
+	E_TIMEOUT,     /* a deadline has passed */
+	E_DIGEST,      /* SHA-256 differs from the role's */
+	E_ARCHIVE,     /* an archive entry or format is refused */
+	E_FORMAT,      /* a file of the installed OS is not what it must be */
+	E_KERNEL,      /* the kernel is refused by a check */
+	E_NIC,         /* a NIC is refused by a check */
+	E_CHECK,       /* another machine check refuses */
+	E_ROOT,        /* the installed OS cannot be found or mounted */
+	E_UNSUPPORTED, /* asked for what this agent does not do */
+	E_VERIFY,      /* a step was applied and its check still says no */
+	E_CHILD,       /* a child process failed or was killed */
+	E_REFUSED,     /* an effect was attempted where none is allowed (plan) */
+	E_BUG,         /* cannot happen */
 	E_LAST
 };
 
@@ -54,13 +54,17 @@ struct err {
 	char text[ERR_TEXT_MAX];
 };
 
-#define ERR_INIT {0}
+#define ERR_INIT                                                                         \
+	{                                                                                \
+		0                                                                        \
+	}
 
 /* Records code (positive errno or E_*) and a one-line text "action object: why; what to
  * do". Overwrites what was there. err may be NULL. Returns the negative code. */
 int err_set(struct err *err, int code, const char *fmt, ...) PRINTF(3, 4);
 
-/* As err_set() with ": " and strerror(code) appended; code is an errno. errno unchanged. */
+/* As err_set() with ": " and strerror(code) appended; code is an errno. errno unchanged.
+ */
 int err_errno(struct err *err, int code, const char *fmt, ...) PRINTF(3, 4);
 
 /* Puts "context: " before the text of a complete error, once per module border; the code

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One line per event: `agent: step=cni state=apply t=12.3 msg="..."` to the kernel log and
- * every console. Only init.c, agent.c, run.c and the waits of net/ log above debug; all else
- * returns err. Secrets never reach it: they have no printable form in any struct.
+ * One line per event: `agent: step=cni state=apply t=12.3 msg="..."` to the kernel log
+ * and every console. Only init.c, agent.c, run.c and the waits of net/ log above debug;
+ * all else returns err. Secrets never reach it: they have no printable form in any
+ * struct.
  */
 #ifndef PROMENADE_BASE_LOG_H
 #define PROMENADE_BASE_LOG_H
@@ -41,14 +42,14 @@ void log_set_level(enum log_level level);
 /* The stderr sink, for the command line. */
 struct log_sink log_sink_stderr(void) MUST_USE;
 
-/* A sink that writes to an open fd (console; O_NONBLOCK is the caller's business). The fd is
- * borrowed. kmsg says whether to put "<level>" in front (Documentation/ABI/testing/dev-kmsg)
- * instead of a newline at the end. */
+/* A sink that writes to an open fd (console; O_NONBLOCK is the caller's business). The fd
+ * is borrowed. kmsg says whether to put "<level>" in front
+ * (Documentation/ABI/testing/dev-kmsg) instead of a newline at the end. */
 struct log_sink log_sink_fd(int fd, bool kmsg) MUST_USE;
 
-/* Emits `agent: step=STEP state=STATE t=SECONDS msg="..."`. step and state are single words;
- * NULL leaves them out. t is seconds since boot (CLOCK_BOOTTIME). Quotes, backslashes and
- * control bytes of the message are escaped. */
+/* Emits `agent: step=STEP state=STATE t=SECONDS msg="..."`. step and state are single
+ * words; NULL leaves them out. t is seconds since boot (CLOCK_BOOTTIME). Quotes,
+ * backslashes and control bytes of the message are escaped. */
 void log_event(enum log_level level, const char *step, const char *state, const char *fmt,
 	...) PRINTF(4, 5);
 

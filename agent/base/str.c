@@ -75,7 +75,7 @@ int buf_printf(struct buf *buf, const char *fmt, ...)
 static size_t utf8_next(const unsigned char *p, unsigned int *ret)
 {
 	static const unsigned char first_mask[] = {0, 0x7f, 0x1f, 0x0f, 0x07};
-	size_t len = p[0] < 0x80	      ? 1
+	size_t len = p[0] < 0x80             ? 1
 		     : (p[0] & 0xe0) == 0xc0 ? 2
 		     : (p[0] & 0xf0) == 0xe0 ? 3
 		     : (p[0] & 0xf8) == 0xf0 ? 4

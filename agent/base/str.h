@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Growing byte buffers, lists of strings, and number parsing that refuses what it does not
- * understand. Allocation failure is -ENOMEM, never an abort. */
+/* Growing byte buffers, lists of strings, and number parsing that refuses what it does
+ * not understand. Allocation failure is -ENOMEM, never an abort. */
 #ifndef PROMENADE_BASE_STR_H
 #define PROMENADE_BASE_STR_H
 
@@ -18,7 +18,10 @@ struct buf {
 	size_t cap;
 };
 
-#define BUF_INIT {NULL, 0, 0}
+#define BUF_INIT                                                                         \
+	{                                                                                \
+		NULL, 0, 0                                                               \
+	}
 
 /* Appends len bytes; the buffer stays NUL-terminated and is unchanged on failure.
  * Errors: -ENOMEM. */
@@ -50,7 +53,10 @@ struct strlist {
 	size_t cap;
 };
 
-#define STRLIST_INIT {NULL, 0, 0}
+#define STRLIST_INIT                                                                     \
+	{                                                                                \
+		NULL, 0, 0                                                               \
+	}
 
 /* Appends a copy. Errors: -ENOMEM. */
 int strlist_add(struct strlist *list, const char *text) MUST_USE;

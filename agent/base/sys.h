@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The table of syscalls that change the world. Everything that has an effect outside this
- * process goes through it; reading does not. Three tables exist: sys_real(), sys_refusing()
+ * process goes through it; reading does not. Three tables exist: sys_real(),
+ * sys_refusing()
  * (`promenade plan`: every slot fails with EROFS) and, in tests only, the fault table of
- * tests/fake/sys_fault.c, which fails or kills at the N-th call. Each slot has the contract of the
- * libc call of its name: -1 and errno.
+ * tests/fake/sys_fault.c, which fails or kills at the N-th call. Each slot has the
+ * contract of the libc call of its name: -1 and errno.
  *
- * The table lives in base (not in host) because base/fs and base/proc are its first users.
+ * The table lives in base (not in host) because base/fs and base/proc are its first
+ * users.
  */
 #ifndef PROMENADE_BASE_SYS_H
 #define PROMENADE_BASE_SYS_H
@@ -33,7 +35,8 @@ struct sys_ops {
 	int (*fchown)(int fd, uid_t uid, gid_t gid);
 	int (*mkdirat)(int dirfd, const char *path, mode_t mode);
 	int (*symlinkat)(const char *target, int dirfd, const char *path);
-	int (*linkat)(int from_dirfd, const char *from, int to_dirfd, const char *to, int flags);
+	int (*linkat)(int from_dirfd, const char *from, int to_dirfd, const char *to,
+		int flags);
 	int (*mknodat)(int dirfd, const char *path, mode_t mode, dev_t dev);
 	int (*renameat2)(int from_dirfd, const char *from, int to_dirfd, const char *to,
 		unsigned int flags);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Everything that code needs from the world, in one place, so that tests can hand in another
- * one: two root directories, the effects table, clocks and the policy. No module reads an
- * absolute path, the clock or a global instead.
+ * Everything that code needs from the world, in one place, so that tests can hand in
+ * another one: two root directories, the effects table, clocks and the policy. No module
+ * reads an absolute path, the clock or a global instead.
  */
 #ifndef PROMENADE_HOST_ENV_H
 #define PROMENADE_HOST_ENV_H
@@ -25,8 +25,8 @@ struct env {
 	int target_fd;
 	char target_path[256];
 	const struct sys_ops *sys;
-	bool initramfs;	      /* PID 1's worker in an initramfs: mounts and pivots */
-	bool target_writable; /* step root's file systems are mounted read-write */
+	bool initramfs;           /* PID 1's worker in an initramfs: mounts and pivots */
+	bool target_writable;     /* step root's file systems are mounted read-write */
 	uint64_t (*now_ms)(void); /* CLOCK_BOOTTIME, milliseconds */
 	void (*sleep_ms)(unsigned int ms);
 	unsigned int random_seed; /* for jitter */

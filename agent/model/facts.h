@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What was observed, as plain data. Filled by host/probe.c, or from a facts file (`promenade
- * facts --out`). Absent is "" or 0; "not looked at" is told apart by the known flags.
+ * What was observed, as plain data. Filled by host/probe.c, or from a facts file
+ * (`promenade facts --out`). Absent is "" or 0; "not looked at" is told apart by the
+ * known flags.
  */
 #ifndef PROMENADE_MODEL_FACTS_H
 #define PROMENADE_MODEL_FACTS_H
@@ -15,18 +16,18 @@
 #include "base/str.h"
 
 struct fact_nic {
-	char name[16];	   /* "" for a PCI function without a netdev */
-	char mac[18];	   /* lower-case, colons */
-	char bdf[16];	   /* PCI address 0000:01:00.0; "" when not PCI */
-	char driver[32];   /* "" when no driver is bound */
-	char state[16];	   /* operstate */
-	uint16_t vendor;   /* PCI vendor and device id, 0 when not PCI */
+	char name[16];   /* "" for a PCI function without a netdev */
+	char mac[18];    /* lower-case, colons */
+	char bdf[16];    /* PCI address 0000:01:00.0; "" when not PCI */
+	char driver[32]; /* "" when no driver is bound */
+	char state[16];  /* operstate */
+	uint16_t vendor; /* PCI vendor and device id, 0 when not PCI */
 	uint16_t device;
-	int carrier;	   /* 1, 0, -1 unknown (EINVAL while down) */
-	int speed_mbps;	   /* -1 unknown */
+	int carrier;          /* 1, 0, -1 unknown (EINVAL while down) */
+	int speed_mbps;       /* -1 unknown */
 	bool config_readable; /* first config dword is not all ones (node.md 1.4 #16) */
 	uint64_t tx_timeouts; /* sum of queues/tx-N/tx_timeout */
-	bool boot;	      /* the one that BOOTIF names */
+	bool boot;            /* the one that BOOTIF names */
 };
 
 struct fact_swap {
@@ -35,10 +36,10 @@ struct fact_swap {
 };
 
 struct fact_partition {
-	char path[64];	   /* /dev/vda1 */
+	char path[64]; /* /dev/vda1 */
 	unsigned int number;
 	uint64_t size_bytes;
-	char type[32];	   /* libblkid TYPE: ext4, xfs, swap, LVM2_member, ... */
+	char type[32]; /* libblkid TYPE: ext4, xfs, swap, LVM2_member, ... */
 	char label[128];
 	char uuid[64];
 	char partuuid[64];
@@ -68,10 +69,11 @@ enum fact_network_manager {
 /* The installed OS; known only once it is mounted. */
 struct fact_target {
 	bool known;
-	char os_id[32];	     /* os-release ID */
+	char os_id[32];      /* os-release ID */
 	char os_version[32]; /* os-release VERSION_ID */
 	bool has_modules;    /* /lib/modules/RELEASE/modules.dep of the running kernel */
-	char newest_kernel[128]; /* release of the newest kernel with modules there, or "" */
+	char newest_kernel[128]; /* release of the newest kernel with modules there, or ""
+				  */
 	bool has_containerd;
 	bool has_docker;
 	bool has_kubelet;
@@ -85,20 +87,20 @@ struct fact_lease {
 	bool known;
 	char link[16];
 	char mac[18];
-	char address[64];   /* 192.0.2.7 */
+	char address[64]; /* 192.0.2.7 */
 	unsigned int prefix_len;
 	char gateway[64];
 	struct strlist dns;
 	struct strlist ntp;
 	char hostname[256];
 	char domain[256];
-	unsigned int mtu; /* 0: not given */
+	unsigned int mtu;    /* 0: not given */
 	char client_id[128]; /* option 61 sent, as hex; "" when none was sent */
 };
 
 struct facts {
 	char kernel[128]; /* uname -r */
-	char arch[32];	  /* uname -m */
+	char arch[32];    /* uname -m */
 	char cmdline[4096];
 	char uuid[64]; /* DMI, lower-case; "" unknown */
 	char serial[128];
@@ -108,10 +110,10 @@ struct facts {
 	char firmware[8]; /* "bios" or "efi" */
 	uint64_t memory_kib;
 	unsigned int cpus;
-	bool cgroup2;		 /* the kernel has cgroup2 */
-	int overlay;		 /* 1 in /proc/filesystems or loadable, 0 not, -1 unknown */
-	int64_t clock_unix;	 /* CLOCK_REALTIME when probed */
-	bool clock_synced;	 /* by SNTP in this boot */
+	bool cgroup2;       /* the kernel has cgroup2 */
+	int overlay;        /* 1 in /proc/filesystems or loadable, 0 not, -1 unknown */
+	int64_t clock_unix; /* CLOCK_REALTIME when probed */
+	bool clock_synced;  /* by SNTP in this boot */
 	bool has_rtc;
 	struct fact_nic *nics;
 	size_t nic_count;
@@ -123,16 +125,17 @@ struct facts {
 	struct fact_lease lease;
 };
 
-/* Renders as sorted-by-topic `key=value` lines (values escaped as in C: \n \t \\ \xNN), one
- * fact a line, arrays as nic.0.name. No secrets are in facts. Errors: -ENOMEM. */
+/* Renders as sorted-by-topic `key=value` lines (values escaped as in C: \n \t \\ \xNN),
+ * one fact a line, arrays as nic.0.name. No secrets are in facts. Errors: -ENOMEM. */
 int facts_render(const struct facts *facts, struct buf *ret) MUST_USE;
 
 /* Reads what facts_render() wrote. On success *ret owns its arrays (facts_done()).
  * Errors: E_FORMAT with the line number. */
-int facts_parse(const char *text, size_t len, struct facts *ret, struct err *err) MUST_USE;
+int facts_parse(
+	const char *text, size_t len, struct facts *ret, struct err *err) MUST_USE;
 
-/* True for a PCI function of the Broadcom drivers tg3, bnx2, bnx2x, bnxt_en, bnge and b44,
- * rebranded vendor ids included (node.md 1.1, Appendix A). */
+/* True for a PCI function of the Broadcom drivers tg3, bnx2, bnx2x, bnxt_en, bnge and
+ * b44, rebranded vendor ids included (node.md 1.1, Appendix A). */
 bool fact_nic_is_broadcom(const struct fact_nic *nic) MUST_USE;
 
 /* Frees the arrays and zeroes; takes a zeroed one. */

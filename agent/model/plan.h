@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The plan: (facts, role) -> ordered steps, each with the decision and the reason as text.
- * A pure function. Before the installed OS is mounted (facts->target.known is false) the
- * plan ends with step root; the engine probes the target then and plans again.
+ * The plan: (facts, role) -> ordered steps, each with the decision and the reason as
+ * text. A pure function. Before the installed OS is mounted (facts->target.known is
+ * false) the plan ends with step root; the engine probes the target then and plans again.
  */
 #ifndef PROMENADE_MODEL_PLAN_H
 #define PROMENADE_MODEL_PLAN_H
@@ -19,9 +19,9 @@
 /* In the order in which they run. */
 enum step_kind {
 	STEP_KIND_KERNEL,  /* gate */
-	STEP_KIND_NIC,	   /* gate */
+	STEP_KIND_NIC,     /* gate */
 	STEP_KIND_MACHINE, /* gate: cgroup, overlay, memory, CPU, disk, clock */
-	STEP_KIND_ROOT,	   /* find, fsck, mount the installed OS */
+	STEP_KIND_ROOT,    /* find, fsck, mount the installed OS */
 	STEP_KIND_MODULES, /* os.modules: the running kernel's tree */
 	STEP_KIND_SWAP,
 	STEP_KIND_ENGINE,
@@ -46,7 +46,7 @@ struct step {
 	enum step_kind kind;
 	char reason[240];
 	const struct fact_partition *root; /* ROOT: the partition found */
-	enum role_pivot pivot;		   /* PIVOT: what will be done */
+	enum role_pivot pivot;             /* PIVOT: what will be done */
 };
 
 struct plan {

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The role document: bytes of YAML -> struct role, strictly. Unknown keys, duplicate keys,
- * wrong types, values out of range, anchors, aliases, tags and more than one document are
- * mistakes; all of them are reported in one go, each with line and column and what would be
- * right. Pure: no fd, clock, environment or log. Same bytes, same answer.
+ * The role document: bytes of YAML -> struct role, strictly. Unknown keys, duplicate
+ * keys, wrong types, values out of range, anchors, aliases, tags and more than one
+ * document are mistakes; all of them are reported in one go, each with line and column
+ * and what would be right. Pure: no fd, clock, environment or log. Same bytes, same
+ * answer.
  */
 #ifndef PROMENADE_MODEL_ROLE_H
 #define PROMENADE_MODEL_ROLE_H
@@ -37,14 +38,15 @@ struct role_map {
 	size_t count;
 };
 
-/* Something fetched by URL and bound to the role by SHA-256 (64 lower-case hex digits). */
+/* Something fetched by URL and bound to the role by SHA-256 (64 lower-case hex digits).
+ */
 struct role_source {
 	char *url; /* http:// or https:// */
 	char sha256[65];
 };
 
-/* An artifact: a file at path with mode; or, when unpack is set, an archive (tar, plain or
- * gz, bz2, xz, zst) whose tree becomes the directory path. */
+/* An artifact: a file at path with mode; or, when unpack is set, an archive (tar, plain
+ * or gz, bz2, xz, zst) whose tree becomes the directory path. */
 struct role_artifact {
 	struct role_source source;
 	char *path; /* absolute, normalized */
@@ -86,7 +88,8 @@ struct role_root {
 };
 
 struct role_checks {
-	char *kernel_newer_than; /* NULL: the default rule (4.8, if a Broadcom NIC is present) */
+	char *kernel_newer_than; /* NULL: the default rule (4.8, if a Broadcom NIC is
+				    present) */
 	enum role_nic_policy broadcom;
 	unsigned int memory_min_mib; /* 0: no minimum */
 	unsigned int cpu_min;
@@ -96,16 +99,16 @@ struct role_checks {
 struct role_os {
 	struct role_root root;
 	enum role_pivot pivot;
-	char *cmdline; /* kexec only */
-	char *init;    /* default /sbin/init */
+	char *cmdline;              /* kexec only */
+	char *init;                 /* default /sbin/init */
 	struct role_source modules; /* url NULL when absent */
-	bool fsck;		    /* default true */
+	bool fsck;                  /* default true */
 };
 
 struct role_kubelet {
 	bool present;
-	char *binary;		  /* absolute path of kubelet in the installed OS */
-	char *cluster_domain;	  /* default cluster.local */
+	char *binary;               /* absolute path of kubelet in the installed OS */
+	char *cluster_domain;       /* default cluster.local */
 	struct strlist cluster_dns; /* addresses */
 	struct role_map extra_args; /* name without dashes -> value */
 	struct role_map labels;
@@ -132,15 +135,15 @@ struct role_node {
 
 struct role_cni {
 	struct role_source plugins; /* url NULL when absent */
-	char *dir;		    /* default /opt/cni/bin */
-	char *config_name;	    /* file in /etc/cni/net.d; NULL when absent */
+	char *dir;                  /* default /opt/cni/bin */
+	char *config_name;          /* file in /etc/cni/net.d; NULL when absent */
 	char *config_content;
 };
 
 struct role_cluster {
 	enum role_cluster_action action;
 	enum role_node_role role;
-	char *endpoint; /* https://host:port */
+	char *endpoint;                /* https://host:port */
 	struct strlist ca_cert_hashes; /* "sha256:" and 64 hex digits */
 	char *credential_url;
 	char *token_url;
@@ -152,8 +155,8 @@ struct role_report {
 };
 
 struct role {
-	char *name;	 /* host name and Node name: RFC 1123 subdomain, at most 63 a label */
-	uint64_t serial; /* 0 when absent */
+	char *name; /* host name and Node name: RFC 1123 subdomain, at most 63 a label */
+	uint64_t serial;   /* 0 when absent */
 	int64_t not_after; /* seconds since the epoch, 0 when absent */
 	struct role_match match;
 	struct role_checks checks;

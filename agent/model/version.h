@@ -16,7 +16,8 @@ struct version {
 #define VERSION_RC_NONE 0xffffffffU
 
 /* Parses `major.minor[.sublevel][-rcN][anything]` (node.md 5.1; Linux Makefile
- * KERNELRELEASE). 0, or -EINVAL when it does not begin like that or a number overflows. */
+ * KERNELRELEASE). 0, or -EINVAL when it does not begin like that or a number overflows.
+ */
 int version_parse(const char *text, struct version *ret) MUST_USE;
 
 /* <0, 0, >0 as a is older, equal, newer. rc sorts before its final release. */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Most steps on the installed OS come down to "these files shall be so". Such a step computes
- * a set of edits from the target and the role; check compares, apply writes what differs,
- * verify computes again. So every one of them is idempotent, crash-safe and printable by the
- * same code.
+ * Most steps on the installed OS come down to "these files shall be so". Such a step
+ * computes a set of edits from the target and the role; check compares, apply writes what
+ * differs, verify computes again. So every one of them is idempotent, crash-safe and
+ * printable by the same code.
  */
 #ifndef PROMENADE_STEPS_EDIT_H
 #define PROMENADE_STEPS_EDIT_H
@@ -18,9 +18,9 @@
 #include "host/env.h"
 
 enum edit_kind {
-	EDIT_FILE,   /* exactly these bytes and this mode */
-	EDIT_LINK,   /* a symlink to content */
-	EDIT_ABSENT  /* no file or link there */
+	EDIT_FILE,  /* exactly these bytes and this mode */
+	EDIT_LINK,  /* a symlink to content */
+	EDIT_ABSENT /* no file or link there */
 };
 
 struct edit {
@@ -39,15 +39,19 @@ struct edits {
 	size_t cap;
 };
 
-#define EDITS_INIT {NULL, 0, 0}
+#define EDITS_INIT                                                                       \
+	{                                                                                \
+		NULL, 0, 0                                                               \
+	}
 
-/* Adds "path shall hold these bytes with this mode". content is copied. Errors: -ENOMEM. */
+/* Adds "path shall hold these bytes with this mode". content is copied. Errors: -ENOMEM.
+ */
 int edits_add_file(struct edits *edits, const char *path, const struct buf *content,
 	mode_t mode, const char *why) MUST_USE;
 
 /* As edits_add_file() for a constant text with mode 0644. Errors: -ENOMEM. */
-int edits_add_text(struct edits *edits, const char *path, const char *text, const char *why)
-	MUST_USE;
+int edits_add_text(struct edits *edits, const char *path, const char *text,
+	const char *why) MUST_USE;
 
 /* Adds "path shall be a symlink to target". Errors: -ENOMEM. */
 int edits_add_link(struct edits *edits, const char *path, const char *target,
@@ -61,9 +65,10 @@ int edits_add_absent(struct edits *edits, const char *path, const char *why) MUS
 int edits_check(const struct env *env, const struct edits *edits,
 	struct strlist *ret_changes, struct err *err) MUST_USE;
 
-/* Makes every edit so, in order, each atomically; those already so are not touched. May be
- * killed at any instant. Errors: errno, with the path. Blocks on fsync. */
-int edits_apply(const struct env *env, const struct edits *edits, struct err *err) MUST_USE;
+/* Makes every edit so, in order, each atomically; those already so are not touched. May
+ * be killed at any instant. Errors: errno, with the path. Blocks on fsync. */
+int edits_apply(
+	const struct env *env, const struct edits *edits, struct err *err) MUST_USE;
 
 /* Frees all. */
 void edits_done(struct edits *edits);

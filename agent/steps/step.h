@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The interface of a step. check reads only; apply may be killed at any instant and running
- * it twice equals once; verify is check again and is the engine's business. Gates (kernel,
- * nic, machine) have check only. A step that only edits files has compute instead of check
- * and apply (steps/edit.h).
+ * The interface of a step. check reads only; apply may be killed at any instant and
+ * running it twice equals once; verify is check again and is the engine's business. Gates
+ * (kernel, nic, machine) have check only. A step that only edits files has compute
+ * instead of check and apply (steps/edit.h).
  */
 #ifndef PROMENADE_STEPS_STEP_H
 #define PROMENADE_STEPS_STEP_H
@@ -15,13 +15,14 @@
 #include "steps/edit.h"
 
 enum step_state {
-	STEP_DONE,	/* already so, nothing to do */
-	STEP_TODO,	/* apply would change something */
-	STEP_WARN,	/* a gate that passes but has something to say */
-	STEP_REFUSED	/* a gate refuses, or the step cannot be done; reason says why */
+	STEP_DONE,   /* already so, nothing to do */
+	STEP_TODO,   /* apply would change something */
+	STEP_WARN,   /* a gate that passes but has something to say */
+	STEP_REFUSED /* a gate refuses, or the step cannot be done; reason says why */
 };
 
-/* What a check found. reason is one line for people; changes lists what apply would do. */
+/* What a check found. reason is one line for people; changes lists what apply would do.
+ */
 struct step_report {
 	enum step_state state;
 	int code; /* E_* when refused, else 0 */
@@ -35,6 +36,9 @@ struct step_context {
 	const struct facts *facts;
 	const struct role *role;
 	const struct plan *plan;
+	/* The accepted role's exact bytes, for the state kept on the root. */
+	const char *role_text;
+	size_t role_len;
 	/* Progress of a long step for the console: done and total in bytes, total 0 when
 	 * unknown. May be NULL. */
 	void (*progress)(void *context, const char *what, uint64_t done, uint64_t total);
@@ -42,8 +46,8 @@ struct step_context {
 };
 
 struct step_ops {
-	const char *name;	 /* one word: "swap" */
-	bool writes_target;	 /* apply needs the target mounted read-write */
+	const char *name;   /* one word: "swap" */
+	bool writes_target; /* apply needs the target mounted read-write */
 	int (*compute)(struct step_context *context, const struct step *step,
 		struct edits *ret, struct err *err);
 	int (*check)(struct step_context *context, const struct step *step,
