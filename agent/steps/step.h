@@ -31,8 +31,11 @@ struct step_report {
 };
 
 /* What the steps share during one run; owned by the engine. */
+struct fetch; /* host/fetch.h */
+
 struct step_context {
 	struct env *env;
+	struct fetch *fetch; /* HTTP client with the policy's trust; NULL in tests without net */
 	const struct facts *facts;
 	const struct role *role;
 	const struct plan *plan;
