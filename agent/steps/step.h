@@ -30,12 +30,12 @@ struct step_report {
 	struct strlist changes;
 };
 
-/* What the steps share during one run; owned by the engine. */
 struct fetch; /* host/fetch.h */
 
+/* What the steps share during one run; owned by the engine. */
 struct step_context {
 	struct env *env;
-	struct fetch *fetch; /* HTTP client with the policy's trust; NULL in tests without net */
+	struct fetch *fetch; /* HTTP client with the policy's trust; NULL: no network */
 	const struct facts *facts;
 	const struct role *role;
 	const struct plan *plan;
