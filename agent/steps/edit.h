@@ -20,6 +20,7 @@
 enum edit_kind {
 	EDIT_FILE,  /* exactly these bytes and this mode */
 	EDIT_LINK,  /* a symlink to content */
+	EDIT_DIR,   /* a directory; an existing one stays as it is */
 	EDIT_ABSENT /* no file or link there */
 };
 
@@ -30,7 +31,11 @@ struct edit {
 	size_t len;
 	mode_t mode;
 	bool secret; /* content is never printed */
-	char *why;   /* for people: "fstab line 5: swap made noauto" */
+	/* FILE: a symlink at path is replaced, not followed: systemd's unit folders,
+	 * where a link is an alias or a mask and what it names is the package's. Set
+	 * after adding. */
+	bool no_follow;
+	char *why; /* for people: "fstab line 5: swap made noauto" */
 };
 
 struct edits {
@@ -44,8 +49,9 @@ struct edits {
 		NULL, 0, 0                                                               \
 	}
 
-/* Adds "path shall hold these bytes with this mode". content is copied. Errors: -ENOMEM.
- */
+/* Adds "path shall hold these bytes with this mode". content is copied. A later edit of
+ * the same path takes the place of the earlier one, here as in every edits_add_*(): two
+ * that contradict each other would be written again at every boot. Errors: -ENOMEM. */
 int edits_add_file(struct edits *edits, const char *path, const struct buf *content,
 	mode_t mode, const char *why) MUST_USE;
 
@@ -56,6 +62,9 @@ int edits_add_text(struct edits *edits, const char *path, const char *text,
 /* Adds "path shall be a symlink to target". Errors: -ENOMEM. */
 int edits_add_link(struct edits *edits, const char *path, const char *target,
 	const char *why) MUST_USE;
+
+/* Adds "path shall be a directory", made with mode 0755 when missing. Errors: -ENOMEM. */
+int edits_add_dir(struct edits *edits, const char *path, const char *why) MUST_USE;
 
 /* Adds "nothing shall be at path". Errors: -ENOMEM. */
 int edits_add_absent(struct edits *edits, const char *path, const char *why) MUST_USE;
@@ -69,6 +78,13 @@ int edits_check(const struct env *env, const struct edits *edits,
  * be killed at any instant. Errors: errno, with the path. Blocks on fsync. */
 int edits_apply(
 	const struct env *env, const struct edits *edits, struct err *err) MUST_USE;
+
+/* The edit of exactly this path, or NULL. Borrowed. */
+struct edit *edits_find(const struct edits *edits, const char *path) MUST_USE;
+
+/* Appends to ret every path of the edits that is not an absence: what SELinux must label
+ * (steps/selinux.h). Errors: -ENOMEM. */
+int edits_paths(const struct edits *edits, struct strlist *ret) MUST_USE;
 
 /* Frees all. */
 void edits_done(struct edits *edits);
