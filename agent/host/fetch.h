@@ -103,9 +103,9 @@ int fetch_small(struct fetch *fetch, const struct fetch_request *request,
 	struct fetch_answer *ret, struct err *err) MUST_USE;
 
 /*
- * Where a stream goes; bytes come in order and once, whatever the connections did. A
- * function that cannot go on at once returns -EAGAIN, and is called again with the same
- * arguments when poll_fd is ready for poll_events; any other negative code, with err set,
+ * Where a stream goes; bytes come in order and once, whatever the connections did. write
+ * and finish that cannot go on at once return -EAGAIN, and are called again with the same
+ * arguments when poll_fd is ready for its events; any other negative code, with err set,
  * ends the stream.
  */
 struct fetch_sink {
@@ -134,11 +134,10 @@ struct fetch_stream {
 	uint64_t received;    /* bytes delivered to the sink */
 	uint64_t size;        /* 0: the server does not say */
 	unsigned int resumed; /* times that the body went on after a cut */
-	bool size_known;
 };
 
-/* Called about four times a second with the sums over all streams; total 0 while unknown.
- */
+/* Called about four times a second: bytes so far, and the sizes that are known by now,
+ * both summed over all streams; total 0 while none is known. */
 struct fetch_progress {
 	void (*update)(void *context, uint64_t done, uint64_t total);
 	void *context;
