@@ -11,7 +11,8 @@
 .DELETE_ON_ERROR:
 .SECONDARY:
 .SUFFIXES:
-MAKEFLAGS += -rR
+# Words of the command line are for this make, not for the libraries' own.
+MAKEOVERRIDES :=
 SHELL := /bin/sh
 export LC_ALL := C
 export SOURCE_DATE_EPOCH := 0
@@ -30,7 +31,7 @@ LDFLAGS_musl := -static
 LDFLAGS_host :=
 # Configure's test programs leak, and would fail for it.
 export ASAN_OPTIONS := detect_leaks=0
-CFLAGS := $(CFLAGS_$(VARIANT)) -D_FILE_OFFSET_BITS=64 -ffile-prefix-map=$(CACHE)=deps -std=gnu11
+override CFLAGS := $(CFLAGS_$(VARIANT)) -D_FILE_OFFSET_BITS=64 -ffile-prefix-map=$(CACHE)=deps -std=gnu11
 COMPILER := $(shell $(CC) -v 2>&1 | tail -n 1; dpkg-query -W -f '$${Version}' musl-dev 2>&1)
 
 # 2. One block per library: what of it is built, and how. The text runs as a shell script (set -e) in

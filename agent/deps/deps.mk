@@ -40,10 +40,10 @@ $(DEPS_STAMP_musl) $(DEPS_STAMP_host): $(DEPS_OUT)/%/deps.stamp: deps-always
 		DEPS_DIR=$(DEPS_DIR) VARIANT=$* CACHE=$(DEPS_CACHE) CC='$(DEPS_CC_$*)' \
 		SYSROOT=$(@D)/sysroot STAMP=$@ all
 
-deps: $(DEPS_STAMP_musl) $(DEPS_STAMP_host)
+deps: $(DEPS_STAMP_musl) $(DEPS_STAMP_host) ## third-party libraries, both variants
 
-pins-refresh:
+pins-refresh: ## pin the newest sources that the archive serves
 	$(DEPS_DIR)/pins-refresh.sh $(DEPS_DIR)/pins
 
-deps-clean:
+deps-clean: ## empty the cache of third-party libraries
 	rm -rf $(DEPS_CACHE)

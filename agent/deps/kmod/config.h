@@ -29,7 +29,6 @@
 #define HAVE_DECL_BASENAME 0
 #define basename(path) kmod_basename(path)
 
-#define HAVE_FINIT_MODULE 1
 #define HAVE_NORETURN 1
 #define HAVE_SECURE_GETENV 1
 #define HAVE_STATIC_ASSERT 1
