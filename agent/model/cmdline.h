@@ -53,7 +53,6 @@ struct cmdline_ip {
 	char dns[2][64];
 	char ntp[64];
 	unsigned int mtu;
-	char mac[18]; /* to be set on the device (dracut) */
 };
 
 /* Splits text. ret: caller cmdline_done()s. Errors: E_TOO_BIG, -ENOMEM. */
@@ -75,11 +74,12 @@ int cmdline_all(
 int cmdline_boot_mac(
 	const struct cmdline *cmdline, char ret[18], struct err *err) MUST_USE;
 
-/* Reads the value of one ip=: `METHOD`, `DEVICE:METHOD[:MTU[:MAC]]` or
+/* Reads the value of one ip=: `METHOD`, `DEVICE:METHOD[:MTU]` or
  * `CLIENT:SERVER:GATEWAY:NETMASK:HOSTNAME:DEVICE:METHOD[:DNS0[:DNS1[:NTP0]]]` (kernel's
- * Documentation/admin-guide/nfs/nfsroot.rst; `MTU[:MAC]` behind METHOD as in
- * dracut.cmdline(7)). NETMASK is dotted or a prefix length. Without METHOD it is static
- * with CLIENT, else DHCP. Errors: E_USAGE, naming the field. */
+ * Documentation/admin-guide/nfs/nfsroot.rst; an MTU may stand for DNS0, as in
+ * dracut.cmdline(7)). Any field may be empty. NETMASK is dotted or a prefix length.
+ * Without METHOD it is static with CLIENT, else DHCP. Errors: E_USAGE, naming the field.
+ */
 int cmdline_ip_parse(const char *value, struct cmdline_ip *ret, struct err *err) MUST_USE;
 
 /* Frees; takes an empty one. */
