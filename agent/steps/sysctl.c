@@ -208,8 +208,9 @@ static bool is_overridden(const struct env *env, const struct strlist *files,
 	return true;
 }
 
-static int report_overrides(
-	struct step_context *context, struct step_report *ret, struct err *err)
+/* Appends one line for each parameter that stays otherwise. */
+static int add_overrides(
+	struct step_context *context, struct strlist *ret, struct err *err)
 {
 	struct strlist keys CLEANUP(strlist_done) = STRLIST_INIT;
 	struct strlist files CLEANUP(strlist_done) = STRLIST_INIT;
@@ -218,14 +219,11 @@ static int report_overrides(
 	if (collect_sysctl(&context->role->node, &keys) < 0 ||
 		later_files(context->env, &files) < 0)
 		return err_errno(err, ENOMEM, "kernel parameters");
-	for (size_t i = 0; i < keys.count; i++) {
-		if (!is_overridden(context->env, &files, keys.items[i], why, sizeof(why)))
-			continue;
-		step_report_set(ret, STEP_WARN, 0, "%s", why);
-		return 0;
-	}
-	step_report_set(
-		ret, STEP_DONE, 0, "already so: %zu kernel parameter(s)", keys.count);
+	for (size_t i = 0; i < keys.count; i++)
+		if (is_overridden(
+			    context->env, &files, keys.items[i], why, sizeof(why)) &&
+			strlist_add(ret, why) < 0)
+			return err_errno(err, ENOMEM, "kernel parameters");
 	return 0;
 }
 
@@ -233,15 +231,23 @@ static int sysctl_check(struct step_context *context, const struct step *step,
 	struct step_report *ret, struct err *err)
 {
 	struct edits edits CLEANUP(edits_done) = EDITS_INIT;
+	size_t todo;
 	int rc = sysctl_compute(context, step, &edits, err);
 
 	if (rc == 0)
 		rc = edits_check(context->env, &edits, &ret->changes, err);
+	todo = ret->changes.count;
+	if (rc == 0)
+		rc = add_overrides(context, &ret->changes, err);
 	if (rc < 0)
 		return rc;
-	if (ret->changes.count == 0)
-		return report_overrides(context, ret, err);
-	step_report_set(ret, STEP_TODO, 0, "%s", ret->changes.items[0]);
+	if (todo)
+		step_report_set(ret, STEP_TODO, 0, "%zu change(s): %s", todo,
+			ret->changes.items[0]);
+	else if (ret->changes.count)
+		step_report_set(ret, STEP_WARN, 0, "%s", ret->changes.items[0]);
+	else
+		step_report_set(ret, STEP_DONE, 0, "already so: %s", step->reason);
 	return 0;
 }
 
