@@ -23,7 +23,9 @@ HOST_ADDRESS = "10.0.2.2"  # the host's loopback, as slirp's guests see it
 DEFAULT_MAC = "52:54:00:70:72:01"
 DEFAULT_UUID = "4c4c4544-0050-524f-4d45-4e4144450001"
 
-ANSI = re.compile(rb"\x1b(\[[0-9;?=]*[a-zA-Z]|[()][A-Z0-9]|[a-zA-Z78=>])|[\x00\x08\x0e\x0f]")
+# Terminal control: ESC [ ... letter, strings of ESC P/] ... ESC \\ or BEL, two-byte sequences.
+ANSI = re.compile(rb"\x1b(\[[0-9;:?=!]*[a-zA-Z]|[P\]][^\x07\x1b]*(\x07|\x1b\\)|[()][A-Z0-9]"
+                  rb"|[a-zA-Z78=>])|[\x00\x07\x08\x0e\x0f]")
 PANIC = re.compile(r"Kernel panic - not syncing: (.*)")
 
 
@@ -167,14 +169,13 @@ class Lines:
 
     def feed(self, data):
         """Yields (line, transient)."""
-        self._rest += ANSI.sub(b"", data)
-        self._rest = self._rest.replace(b"\r\n", b"\n")
+        self._rest = (self._rest + data).replace(b"\r\n", b"\n")
         while True:
-            match = re.search(rb"[\n]|\r(?=.)", self._rest)
+            match = re.search(rb"\n|\r(?=.)", self._rest, re.S)
             if not match:
                 return
             line, self._rest = self._rest[:match.start()], self._rest[match.end():]
-            yield line.decode(errors="replace").rstrip(), match.group() != b"\n"
+            yield ANSI.sub(b"", line).decode(errors="replace").rstrip(), match.group() != b"\n"
 
 
 class Machine:

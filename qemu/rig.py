@@ -1,0 +1,189 @@
+# SPDX-License-Identifier: MIT
+"""One site to boot machines in: boot server, provisioning server, guest disks, roles.
+
+Everything of a run is below one folder (build/qemu by default): the servers' files and logs, a
+folder a boot with console.log, facts and events.
+"""
+import dataclasses
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+
+import accel
+import artifacts
+import machine
+import servers
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+REPOSITORY = os.path.dirname(HERE)
+sys.path.append(os.path.join(REPOSITORY, "initramfs"))
+import newc  # noqa: E402 (the builder of the initramfs owns the archive format)
+
+IPXE = os.path.join(REPOSITORY, "ipxe")
+# What the machine is told by iPXE beside the role's URL. The installed OS reads it as well: it
+# stays quiet, and TCG need not pay for the mitigations of a CPU that is not there.
+ARGUMENTS = "console=ttyS0 quiet mitigations=off systemd.show_status=0"
+
+POLICY = """# Made by the rig: its own CA may vouch, and nothing unsigned comes any other way.
+require-signature no
+unsigned-http no
+unsigned-injected no
+"""
+
+
+@dataclasses.dataclass
+class Images:
+    """What is netbooted."""
+    kernel: str
+    release: str
+    initramfs: str
+
+
+def find_images(initramfs=None):
+    """The kernel that make initramfs packs modules of, and the initramfs."""
+    folder = artifacts.kernel_folder()
+    path = initramfs or os.path.join(REPOSITORY, "build", "initramfs.cpio.zst")
+    if not os.path.exists(path):
+        raise SystemExit(f"no initramfs at {path}: run 'make initramfs'")
+    return Images(os.path.join(folder, "vmlinuz"), artifacts.kernel_release(folder), path)
+
+
+def guest_disk(*variant):
+    """Folder of the guest made by guest/build.sh for words such as network=ifupdown."""
+    output = subprocess.run([os.path.join(HERE, "guest", "build.sh"), *variant], check=True,
+                            stdout=subprocess.PIPE, text=True).stdout
+    return output.strip().splitlines()[-1]
+
+
+def _write(path, text):
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text)
+
+
+def supplement(files):
+    """A second archive for the initramfs: path -> bytes. Padded as the kernel wants it after the
+    first one (Documentation/driver-api/early-userspace/buffer-format.rst)."""
+    return newc.archive([newc.regular(path, 0o644, data) for path, data in files.items()], 0)
+
+
+class Rig:
+    """A site. Use as a context manager: the servers run inside it."""
+
+    def __init__(self, top=None, initramfs=None, say=print):
+        self.top = os.path.abspath(top or os.path.join(REPOSITORY, "build", "qemu"))
+        self.say = say
+        self.images = find_images(initramfs)
+        self.boot_root = os.path.join(self.top, "site", "boot")
+        self.provision_root = os.path.join(self.top, "site", "provision")
+        self.tftp_root = os.path.join(self.top, "site", "tftp")
+        self.authority = os.path.join(self.top, "ca")
+        shutil.rmtree(os.path.join(self.top, "site"), ignore_errors=True)
+        shutil.rmtree(os.path.join(self.top, "servers"), ignore_errors=True)
+        for folder in (self.boot_root, self.provision_root, self.tftp_root):
+            os.makedirs(folder)
+        self.accel = accel.choose(self.images.kernel, self.top, say)
+        self.servers = servers.Servers(os.path.join(self.top, "servers"), self.authority,
+                                       self.boot_root, self.provision_root)
+        self.cni_plugins = []
+
+    def __enter__(self):
+        self.servers.__enter__()
+        self._make_boot_root()
+        self._make_tftp_root()
+        self._make_artifacts()
+        return self
+
+    def __exit__(self, *details):
+        self.servers.__exit__(*details)
+
+    def _make_boot_root(self):
+        folder = os.path.join(self.boot_root, "boot")
+        os.makedirs(os.path.join(folder, "host"))
+        artifacts.link(self.images.kernel, os.path.join(folder, "vmlinuz"))
+        self.set_policy({"policy.conf": POLICY.encode()})
+        for name in ("boot.ipxe", "local.ipxe"):
+            shutil.copy(os.path.join(IPXE, name), folder)
+        shutil.copy(os.path.join(IPXE, "host-default.ipxe"),
+                    os.path.join(folder, "host", "default.ipxe"))
+
+    def set_policy(self, files, with_authority=True):
+        """Serves the initramfs with this policy (name below /promenade/policy -> bytes) appended,
+        and with the site's CA."""
+        below = {f"promenade/policy/{name}": data for name, data in files.items()}
+        if with_authority:
+            with open(os.path.join(self.authority, "ca.crt"), "rb") as file:
+                below["promenade/policy/ca/rig.pem"] = file.read()
+        with open(self.images.initramfs, "rb") as file:
+            data = file.read()
+        path = os.path.join(self.boot_root, "boot", "initramfs.cpio.zst")
+        with open(path + ".tmp", "wb") as file:
+            file.write(data + b"\0" * (-len(data) % 4) + supplement(below))
+        os.rename(path + ".tmp", path)
+
+    def _make_tftp_root(self, arguments=""):
+        """What DHCP's boot file leads to: the site's variables, then ipxe/boot.ipxe over HTTP."""
+        _write(os.path.join(self.tftp_root, "boot.ipxe"), "\n".join([
+            "#!ipxe",
+            f"set base {self.servers.boot_url}/boot",
+            f"set role {self.servers.url}/roles/{{uuid}}.yaml",
+            f"set args {ARGUMENTS} {arguments}".rstrip(),
+            "chain --autofree --replace ${base}/boot.ipxe",
+        ]) + "\n")
+        shutil.copy(os.path.join(IPXE, "autoexec.ipxe"), self.tftp_root)
+        artifacts.link(artifacts.ipxe_efi(), os.path.join(self.tftp_root, "ipxe.efi"))
+
+    def set_arguments(self, arguments):
+        """More words for the kernel command line of boots from now on."""
+        self._make_tftp_root(arguments)
+
+    def _make_artifacts(self):
+        folder = os.path.join(self.provision_root, "artifacts")
+        artifacts.cni_archive(os.path.join(folder, "cni-plugins.tgz"))
+        artifacts.tool(os.path.join(folder, "etcdctl"))
+        with tarfile.open(os.path.join(folder, "cni-plugins.tgz")) as archive:
+            self.cni_plugins = sorted(os.path.basename(member.name) for member in archive
+                                      if member.isfile())
+
+    def artifact(self, name):
+        """Path of an artifact."""
+        return os.path.join(self.provision_root, "artifacts", name)
+
+    def serve_role(self, uuid=machine.DEFAULT_UUID, modules=False):
+        """Renders role.yaml.in for a machine; modules: the kernel's module tree comes with it."""
+        line = ""
+        if modules:
+            artifacts.module_archive(self.artifact("modules.tar.zst"))
+            line = (f'  modules: {{url: "{self.servers.plain_url}/artifacts/modules.tar.zst", '
+                    f'sha256: "{artifacts.sha256(self.artifact("modules.tar.zst"))}"}}')
+        with open(os.path.join(HERE, "role.yaml.in"), encoding="utf-8") as file:
+            text = file.read()
+        for word, value in {
+                "UUID": uuid, "URL": self.servers.url, "PLAIN": self.servers.plain_url,
+                "MODULES\n": line + "\n" if line else "",
+                "TOOL_SHA256": artifacts.sha256(self.artifact("etcdctl")),
+                "CNI_SHA256": artifacts.sha256(self.artifact("cni-plugins.tgz"))}.items():
+            text = text.replace(f"@{word}@" if not word.endswith("\n") else f"@{word[:-1]}@\n",
+                                value)
+        _write(os.path.join(self.provision_root, "roles", f"{uuid}.yaml"), text)
+
+    def fresh_disk(self, name, *variant):
+        """A disk of its own over the guest of that variant; replaces one of the same name."""
+        path = os.path.join(self.top, "disks", f"{name}.qcow2")
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        machine.make_overlay(os.path.join(guest_disk(*variant), "disk.raw"), path)
+        return path
+
+    def boot(self, name, disk, firmware="bios", limit=600, on_line=None, until=None, **fields):
+        """Boots a machine by network and watches it to its end. Returns the Outcome."""
+        run_dir = os.path.join(self.top, name)
+        shutil.rmtree(run_dir, ignore_errors=True)
+        spec = machine.Spec(run_dir=run_dir, disk=disk, firmware=firmware, accel=self.accel,
+                            tftp=self.tftp_root, **fields)
+        with machine.Machine(spec) as vm:
+            outcome = vm.run(limit, until=until, on_line=on_line)
+        with open(os.path.join(run_dir, "facts"), "w", encoding="utf-8") as file:
+            file.write("\n".join(outcome.facts) + "\n")
+        return outcome
