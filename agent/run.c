@@ -108,6 +108,8 @@ static int do_step(struct run *run, const struct step *step, struct err *err)
 		return rc;
 	tell(run, LOG_LEVEL_INFO, ops->name, "begin", step->reason);
 	report_start(run->report, ops->name, step->reason);
+	if (step->kind == STEP_KIND_PIVOT)
+		journal_close_target(run->journal); /* the root becomes read-only */
 	rc = apply_step(run->context, step, err);
 	/* The pivot ends this process; its check cannot be asked again here. */
 	if (rc == 0 && step->kind != STEP_KIND_PIVOT)

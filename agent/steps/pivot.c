@@ -177,7 +177,8 @@ static void keep_disk_writes(const struct step_context *context)
 
 /* The order matters: the clock while the device is ours, data to the disk, counters after
  * the last write, links last because reports are out by now. */
-static int leave_machine_clean(struct step_context *context, struct err *err)
+static int leave_machine_clean(
+	struct step_context *context, enum role_pivot pivot, struct err *err)
 {
 	struct env *env = context->env;
 	struct err minor = ERR_INIT;
@@ -186,7 +187,8 @@ static int leave_machine_clean(struct step_context *context, struct err *err)
 	list_unlabelled(context);
 	if (clock_write_rtc(env, &minor) < 0)
 		log_event(LOG_LEVEL_WARN, "pivot", "warn", "%s, ignoring", minor.text);
-	rc = root_make_read_only(env, err);
+	rc = pivot == ROLE_PIVOT_SWITCH_ROOT ? root_make_read_only(env, err)
+					     : root_unmount(env, err);
 	if (rc < 0)
 		return rc;
 	keep_disk_writes(context);
@@ -222,7 +224,7 @@ static int apply(struct step_context *context, const struct step *step, struct e
 	}
 	if (rc < 0)
 		return rc;
-	return leave_machine_clean(context, err);
+	return leave_machine_clean(context, step->pivot, err);
 }
 
 const struct step_ops step_pivot_ops = {
