@@ -35,7 +35,6 @@ LDFLAGS_host := -fsanitize=address,undefined
 include agent/deps/deps.mk
 
 # 4 The agent's sources, a layer a list; includes point down only (tests/lint/layers.py).
-SRC_base := err fs log proc str sys sys_default
 include agent/sources.mk
 SOURCES := $(SRC_base:%=base/%.c) $(SRC_model:%=model/%.c) $(SRC_host:%=host/%.c) \
 	$(SRC_net:%=net/%.c) $(SRC_steps:%=steps/%.c) $(SRC_top:%=%.c)

@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: MIT
+# Tests: programs that link the host build (ASan, UBSan) and the suites of tests/suites.
+
+# Everything but main(): a test takes the members that it needs, and may bring its own sys_default.
+HOST_LIB := $(BUILD)/host/libagent.a
+$(HOST_LIB): $(OBJECTS_host)
+	$(Q)rm -f $@ && ar rcD $@ $(filter-out $(BUILD)/host/agent.o,$(OBJECTS_host))
+
+# tests/FOLDER/NAME.c becomes build/host/FOLDER/NAME.
+TEST_SOURCES := $(wildcard tests/unit/test_*.c)
+TEST_PROGRAMS := $(TEST_SOURCES:tests/%.c=$(BUILD)/host/%)
+TEST_TOOLS := $(patsubst tests/%.c,$(BUILD)/host/%,$(wildcard tests/golden/*.c tests/net/*.c \
+	tests/http/*.c tests/hostile/*.c tests/fault/*.c))
+$(TEST_PROGRAMS) $(TEST_TOOLS): $(BUILD)/host/%: tests/%.c $(HOST_LIB)
+	@mkdir -p $(@D)
+	$(Q)$(DEPS_CC_host) $(CPPFLAGS_all) -Itests $(DEPS_CPPFLAGS_host) $(CFLAGS_all) $(CFLAGS_host) \
+		-MMD -MP -MF $@.d $(LDFLAGS_host) -o $@ $< $(HOST_LIB) $(DEPS_LIBS_host) -lcmocka
+-include $(TEST_PROGRAMS:=.d) $(TEST_TOOLS:=.d)
+
+test-programs: $(TEST_PROGRAMS) $(TEST_TOOLS) $(BUILD)/host/promenade ## all that tests run
+test: ## everything: sets up, builds, runs every suite
+	@agent/deps/need.sh build test qemu
+	+@$(MAKE) --no-print-directory agent test-programs initramfs modules-artifact
+	@$(PYTHON) tests/run.py $(SUITES)
+check: test-programs ## the suites that take seconds: SUITES="unit golden"
+	@$(PYTHON) tests/run.py $(or $(SUITES),unit)
+.PHONY: test-programs test check
