@@ -134,6 +134,7 @@ struct fetch_stream {
 	uint64_t received;    /* bytes delivered to the sink */
 	uint64_t size;        /* 0: the server does not say */
 	unsigned int resumed; /* times that the body went on after a cut */
+	bool changed;         /* the server's body became another one meanwhile */
 };
 
 /* Called about four times a second: bytes so far, and the sizes that are known by now,
@@ -146,7 +147,8 @@ struct fetch_progress {
 /* Fetches all streams, at most FETCH_PARALLEL at once, each retried and resumed within
  * the limits; a failure of one does not stop the others. Blocks. progress may be NULL.
  * Returns 0 when all are complete and their sinks finished, else the code of the first
- * failed one with its err. Errors per stream: those of fetch_small(), and of its sink. */
+ * failed one with its err. Errors per stream: those of fetch_small(), and of its sink
+ * (as the sink worded them). */
 int fetch_streams(struct fetch *fetch, struct fetch_stream *streams, size_t count,
 	const struct fetch_progress *progress, struct err *err) MUST_USE;
 
