@@ -46,12 +46,16 @@ static int mount_root(struct env *env, const struct fact_partition *root,
 		.type = root->type,
 		.flags = flags | MS_RDONLY,
 		.data = data[0] ? data : NULL};
-	int rc = fs_make_dirs(env->sys, env->run_fd, root_target_path(env), err);
+	char path[sizeof(
+		env->target_path)]; /* env_set_target() overwrites the other one */
+	int rc;
 
+	(void)str_copy(path, sizeof(path), root_target_path(env));
+	rc = fs_make_dirs(env->sys, env->run_fd, path, err);
 	if (rc == 0)
-		rc = mount_device(env, env->run_fd, root_target_path(env), &wish, err);
+		rc = mount_device(env, env->run_fd, path, &wish, err);
 	if (rc == 0)
-		rc = env_set_target(env, root_target_path(env), err);
+		rc = env_set_target(env, path, err);
 	return rc;
 }
 
