@@ -101,6 +101,18 @@ def cni_archive(path):
     link(kept, path)
 
 
+def cni_versions():
+    """Plugin -> what it prints about itself, asked here; the guest's copies must say the same."""
+    folder = os.path.join(package_tree("containernetworking-plugins"), "usr/lib/cni")
+    said = {}
+    for name in sorted(os.listdir(folder)):
+        output = subprocess.run([os.path.join(folder, name)], env={}, stdin=subprocess.DEVNULL,
+                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                                check=False).stdout
+        said[name] = "|".join(output.strip().splitlines())
+    return said
+
+
 def module_archive(path):
     """The whole module tree of the netboot kernel, as a role's os.modules brings it."""
     folder = kernel_folder()

@@ -9,7 +9,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tarfile
 
 import accel
 import artifacts
@@ -19,7 +18,8 @@ import servers
 HERE = os.path.dirname(os.path.abspath(__file__))
 REPOSITORY = os.path.dirname(HERE)
 sys.path.append(os.path.join(REPOSITORY, "initramfs"))
-import newc  # noqa: E402 (the builder of the initramfs owns the archive format)
+import kernel_modules  # noqa: E402 (the builder of the initramfs knows kernels and archives)
+import newc  # noqa: E402
 
 IPXE = os.path.join(REPOSITORY, "ipxe")
 # What the machine is told by iPXE beside the role's URL. The installed OS reads it as well: it
@@ -42,12 +42,14 @@ class Images:
 
 
 def find_images(initramfs=None):
-    """The kernel that make initramfs packs modules of, and the initramfs."""
-    folder = artifacts.kernel_folder()
+    """The initramfs and the kernel beside it, as make initramfs leaves them; else Debian's."""
     path = initramfs or os.path.join(REPOSITORY, "build", "initramfs.cpio.zst")
     if not os.path.exists(path):
         raise SystemExit(f"no initramfs at {path}: run 'make initramfs'")
-    return Images(os.path.join(folder, "vmlinuz"), artifacts.kernel_release(folder), path)
+    kernel = os.path.join(os.path.dirname(path), "vmlinuz")
+    if not os.path.exists(kernel):
+        kernel = os.path.join(artifacts.kernel_folder(), "vmlinuz")
+    return Images(kernel, kernel_modules.release_of_kernel(kernel), path)
 
 
 def guest_disk(*variant):
@@ -87,7 +89,7 @@ class Rig:
         self.accel = accel.choose(self.images.kernel, self.top, say)
         self.servers = servers.Servers(os.path.join(self.top, "servers"), self.authority,
                                        self.boot_root, self.provision_root)
-        self.cni_plugins = []
+        self.cni_plugins = {}
 
     def __enter__(self):
         self.servers.__enter__()
@@ -143,9 +145,7 @@ class Rig:
         folder = os.path.join(self.provision_root, "artifacts")
         artifacts.cni_archive(os.path.join(folder, "cni-plugins.tgz"))
         artifacts.tool(os.path.join(folder, "etcdctl"))
-        with tarfile.open(os.path.join(folder, "cni-plugins.tgz")) as archive:
-            self.cni_plugins = sorted(os.path.basename(member.name) for member in archive
-                                      if member.isfile())
+        self.cni_plugins = artifacts.cni_versions()
 
     def artifact(self, name):
         """Path of an artifact."""

@@ -68,6 +68,8 @@ class Terminal:
         clear = "\r\x1b[K" if self.overwrite else ""
         self.overwrite = transient
         stamp = f"[{time.monotonic() - self.started:6.1f}] "
+        if sys.stdout.isatty() and "agent: " in text:
+            text = f"\x1b[1m{text}\x1b[0m"
         print(clear + stamp + text, end="" if transient else "\n", flush=True)
 
     def close(self):
@@ -144,10 +146,11 @@ def judge_engine(points, facts):
 def judge_artifacts(points, facts, site):
     """Plugins by what they print, the tool by its digest."""
     plugins = facts.cni()
-    for name in site.cni_plugins:
+    for name, version in site.cni_plugins.items():
         said = plugins.get(name, "")
-        points.append(Point(f"CNI {name}", said, "its name and version",
-                            bool(re.search(r"\bv?\d+\.\d+", said)) and name in said.lower()))
+        points.append(Point(f"CNI {name}", said.replace("|", "; ").replace(
+            "CNI protocol versions supported:", "protocol"), "as it says here",
+                            bool(version) and said == version))
     extra = sorted(set(plugins) - set(site.cni_plugins))
     if extra:
         points.append(Point("CNI, not in the archive", " ".join(extra), "none", False))

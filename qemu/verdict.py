@@ -99,7 +99,7 @@ def table(points):
     """The points as a table for people."""
     rows = [("", "what", "found", "wanted")]
     rows += [("ok" if p.good else "NOT", p.what, p.found or "-", p.wanted) for p in points]
-    widths = [min(max(len(row[i]) for row in rows), 62) for i in range(4)]
+    widths = [min(max(len(row[i]) for row in rows), 70) for i in range(4)]
     lines = []
     for row in rows:
         lines.append("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip())

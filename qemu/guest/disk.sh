@@ -42,6 +42,10 @@ configure_tree() {
 	else
 		echo uninitialized >"$tree/etc/machine-id"
 	fi
+	# A machine that has run before: nothing is left for systemd's ConditionNeedsUpdate, and no
+	# housekeeping of LVM snapshots that are not there.
+	touch -r "$tree/usr" "$tree/etc/.updated" "$tree/var/.updated"
+	rm -f "$tree"/etc/systemd/system/*.wants/e2scrub_reap.service
 	# A real swap file, so that its fstab line works until somebody turns it off. Not of zeros:
 	# mke2fs would leave holes, and the kernel refuses those.
 	head -c 33554432 /dev/zero | tr '\0' s >"$tree/swapfile"
