@@ -38,7 +38,7 @@ UNITS = {"KiB": 1 << 10, "MiB": 1 << 20}
 
 
 def size_bytes(text, where):
-    """"5MiB" -> 5242880."""
+    """ "5MiB" -> 5242880."""
     number, unit = text[:-3], text[-3:]
     if unit not in UNITS or not number.isdigit():
         raise Error(f"{where}: '{text}' is no size; write it as 5MiB or 64KiB")
@@ -60,7 +60,9 @@ def _item(line, where):
         raise Error(f"{where}: unknown word '{verb}'; one of: {', '.join(VERBS)}")
     least, most = VERBS[verb]
     if len(words) < least or (most is not None and len(words) > most):
-        raise Error(f"{where}: '{verb}' takes {least} words" + ("" if most == least else " or more"))
+        raise Error(
+            f"{where}: '{verb}' takes {least} words" + ("" if most == least else " or more")
+        )
     if verb in ("dir", "node", "file", "link", "policy") and not words[0].startswith("/"):
         raise Error(f"{where}: '{words[0]}' must be an absolute path")
     return Item(verb, words, where)

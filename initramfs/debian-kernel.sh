@@ -10,7 +10,7 @@ set -eu
 suite=trixie
 kernel=${KERNEL_PACKAGE:-linux-image-amd64}
 firmware="firmware-bnx2 firmware-bnx2x firmware-misc-nonfree"
-shell=busybox-static
+shell="busybox-static"
 apt=$(dirname "$0")/../agent/deps/apt.sh
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/promenade/kernel
 

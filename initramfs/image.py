@@ -59,11 +59,13 @@ def wanted_modules(items, tree):
             names, builtin = tree.match(pattern)
             wanted.extend(names)
             if not names and not builtin and item.verb == "module":
-                missing.append(f"{item.where}: module '{pattern}': kernel {tree.release} has no such module")
+                missing.append(
+                    f"{item.where}: module '{pattern}': kernel {tree.release} has no such module"
+                )
     if missing:
         hint = (
-            f"neither as a file nor built in (looked in '{tree.folder}'); pack a kernel that has it, "
-            "or write the line with 'module?' if machines can do without"
+            f"neither as a file nor built in (looked in '{tree.folder}'); "
+            "pack a kernel that has it, or write the line with 'module?' if machines can do without"
         )
         raise contents.Error("\n".join(missing + [hint]))
     return wanted
@@ -97,8 +99,10 @@ def firmware_entries(asked, left_out, folders):
             continue
         data = find_firmware(blob, folders)
         if data is None:
-            missing.append(f"firmware '{blob}', which module '{asked[blob]}' names, is in none of: "
-                           + ", ".join(folders))
+            missing.append(
+                f"firmware '{blob}', which module '{asked[blob]}' names, is in none of: "
+                + ", ".join(folders)
+            )
         else:
             packed.append(Packed("firmware", newc.regular(f"{FIRMWARE}/{blob}", 0o644, data)))
     if missing:
@@ -159,7 +163,9 @@ def policy_entries(item, folder):
             elif stat.S_ISREG(mode):
                 packed.append(policy_file(path, inside, below))
             else:
-                raise contents.Error(f"policy '{path}' is neither a file nor a directory; remove it")
+                raise contents.Error(
+                    f"policy '{path}' is neither a file nor a directory; remove it"
+                )
     return packed
 
 
@@ -171,8 +177,9 @@ def policy_file(path, inside, below):
     secret = re.search(rb"-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----", data)
     if secret and inside != CLIENT_KEY:
         raise contents.Error(
-            f"policy '{path}' holds a private key, and the initramfs is public to its network: keep "
-            f"only certificates and public keys in POLICY (a client's key for mTLS is {CLIENT_KEY})"
+            f"policy '{path}' holds a private key, and the initramfs is public to its "
+            f"network: keep only certificates and public keys in POLICY "
+            f"(a client's key for mTLS is {CLIENT_KEY})"
         )
     return Packed("policy", newc.regular(f"{below}/{inside}", 0o600 if secret else 0o644, data))
 
@@ -181,11 +188,15 @@ def file_entry(item, sources, set_name):
     """A `file` line's entry; the initrd-release names what was packed."""
     path, mode, source = item.words
     if not sources.files.get(source):
-        raise contents.Error(f"{item.where}: '{source}' was not given to the builder (--file {source}=PATH)")
+        raise contents.Error(
+            f"{item.where}: '{source}' was not given to the builder (--file {source}=PATH)"
+        )
     with open(sources.files[source], "rb") as file:
         data = file.read()
     if source == "initrd-release":
-        data = data.replace(b"@SET@", set_name.encode()).replace(b"@KERNEL@", sources.tree.release.encode())
+        data = data.replace(b"@SET@", set_name.encode()).replace(
+            b"@KERNEL@", sources.tree.release.encode()
+        )
     kind = "agent" if source == "agent" else "file"
     return Packed(kind, newc.regular(path, int(mode, 8), data))
 
@@ -242,7 +253,11 @@ def build_rescue(sections, set_name, sources, applets):
     keep = _keep_from(items)
     both, _ = module_entries(tree, base | more, keep)
     added, asked = module_entries(tree, more, keep)
-    links = [Packed("file", newc.symlink(f"bin/{name}", "busybox")) for name in applets if name != "busybox"]
+    links = [
+        Packed("file", newc.symlink(f"bin/{name}", "busybox"))
+        for name in applets
+        if name != "busybox"
+    ]
     return (
         plain_entries(extra, sources, set_name)
         + links

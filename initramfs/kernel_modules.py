@@ -30,7 +30,9 @@ def unpacked(path, data):
     if path.endswith(".gz"):
         return gzip.decompress(data)
     if path.endswith(".zst"):
-        return subprocess.run(["zstd", "-dcq"], input=data, stdout=subprocess.PIPE, check=True).stdout
+        return subprocess.run(
+            ["zstd", "-dcq"], input=data, stdout=subprocess.PIPE, check=True
+        ).stdout
     return data
 
 
@@ -62,7 +64,8 @@ def firmware_of(module):
 
 def release_of_kernel(path):
     """The release that an x86 kernel image carries, None where the format has none.
-    Documentation/arch/x86/boot.rst: "HdrS" at 0x202, offset of the text less 0x200 at 0x20e."""
+    Documentation/arch/x86/boot.rst: "HdrS" at 0x202, offset of the text less 0x200 at 0x20e.
+    """
     with open(path, "rb") as image:
         head = image.read(0x10000)
     if head[0x202:0x206] != b"HdrS":
@@ -72,7 +75,7 @@ def release_of_kernel(path):
 
 
 def find_tree(path, release):
-    """MODULES may be the folder of one release or any of its parents up to the root of a package."""
+    """MODULES may be the folder of one release or any parent up to the root of a package."""
     for tail in ("", release or "", f"lib/modules/{release}", f"usr/lib/modules/{release}"):
         folder = os.path.join(path, tail)
         if os.path.exists(os.path.join(folder, "modules.builtin")):
@@ -172,7 +175,14 @@ def write_index(folder, out):
     os.makedirs(where, exist_ok=True)
     for name in sorted(os.listdir(folder)):
         link = os.path.join(where, name)
-        if name in ("kernel", "extra", "updates", "modules.order", "modules.builtin", "modules.builtin.modinfo"):
+        if name in (
+            "kernel",
+            "extra",
+            "updates",
+            "modules.order",
+            "modules.builtin",
+            "modules.builtin.modinfo",
+        ):
             if not os.path.lexists(link):
                 os.symlink(os.path.join(folder, name), link)
     run_depmod(out, release)
@@ -183,7 +193,9 @@ def run_depmod(base, release):
     command = ["depmod", "-b", base, release]
     path = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
     try:
-        subprocess.run(command, check=True, env={**os.environ, "PATH": path}, stderr=subprocess.PIPE)
+        subprocess.run(
+            command, check=True, env={**os.environ, "PATH": path}, stderr=subprocess.PIPE
+        )
     except FileNotFoundError:
         raise TreeError("depmod is not installed: apt-get install kmod") from None
     except subprocess.CalledProcessError as failed:

@@ -3,7 +3,8 @@
 """Builds the initramfs, or its rescue supplement, or a report of sizes.
 
 Same inputs, same bytes: times come from SOURCE_DATE_EPOCH, owners are root, the order is by name,
-and the compressor runs in one thread. Needs no privilege; needs depmod (kmod) and zstd."""
+and the compressor runs in one thread. Needs no privilege; needs depmod (kmod) and zstd.
+"""
 
 import argparse
 import os
@@ -16,8 +17,8 @@ import image
 import kernel_modules
 import newc
 
-# The window of --ultra -22 is at most 128 MiB, the largest that the kernel's unzstd takes, and shrinks
-# to the archive's size because zstd reads a file. One thread: zstd's output depends on their number.
+# The window of --ultra -22 is at most 128 MiB, the largest that the kernel's unzstd takes, and
+# shrinks to the archive's size because zstd reads a file. zstd's output depends on its threads.
 ZSTD = ("zstd", "-22", "--ultra", "--long=27", "--single-thread", "-q", "-c")
 ZSTD_QUICK = ("zstd", "-9", "--single-thread", "-q", "-c")
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -31,8 +32,8 @@ def compress(data, command=ZSTD):
 
 
 def compressed_before(path, data):
-    """The archive at path where it holds exactly data and this builder made it, else None: compressing
-    is nearly all of a build's time."""
+    """The archive at path where it holds exactly data and this builder made it, else None:
+    compressing is nearly all of a build's time."""
     builder = os.path.abspath(__file__)
     if not os.path.exists(path) or os.path.getmtime(path) < os.path.getmtime(builder):
         return None
@@ -56,13 +57,14 @@ def check_limits(items, packed, size, time):
     for item in (item for item in items if item.verb == "limit"):
         limit = contents.size_bytes(item.words[0], item.where)
         what, measured = "the archive", size
-        if "without-firmware" in item.words:
+        if "without-firmware" in item.words and size > limit:
             what = "the archive without firmware"
             measured = len(compress(cpio_of([p for p in packed if p.kind != "firmware"], time)))
         if measured > limit:
             raise contents.Error(
                 f"{item.where}: {what} has {measured} bytes ({mebibytes(measured)}), "
-                f"{measured - limit} more than {item.words[0]}; `make initramfs-report` shows what is large"
+                f"{measured - limit} more than {item.words[0]}; "
+                "`make initramfs-report` shows what is large"
             )
         print(f"{what}: {mebibytes(measured)} of at most {item.words[0]}")
 
@@ -76,9 +78,14 @@ def write(path, data):
 
 
 def shares(packed, size):
-    """{path: bytes of the archive} that add up to size. What an entry adds depends on its neighbours:
-    its own compressed size is scaled, except where it is incompressible and adds itself."""
-    alone = {one.entry.path: len(compress(one.entry.data, ZSTD_QUICK)) for one in packed if one.entry.data}
+    """{path: bytes of the archive} that add up to size. What an entry adds depends on its
+    neighbours: its own compressed size is scaled, except where it is incompressible.
+    """
+    alone = {
+        one.entry.path: len(compress(one.entry.data, ZSTD_QUICK))
+        for one in packed
+        if one.entry.data
+    }
     fixed = {}
     for one in packed:
         stored = len(one.entry.data)
@@ -108,7 +115,8 @@ def report(set_name, packed, size):
     print("\narchive ~bytes   stored    unpacked  kind      number")
     for kind, (number, share, raw, stored) in sorted(totals.items()):
         print(f"{share:14} {stored:8} {raw:11}  {kind:8}  {number}")
-    print(f"{size:14} {sum(l[2] for l in lines):8} {sum(l[1] for l in lines):11}  in all    {len(lines)}")
+    stored, raw = (sum(line[index] for line in lines) for index in (2, 1))
+    print(f"{size:14} {stored:8} {raw:11}  in all    {len(lines)}")
 
 
 def kernel_tree(options, scratch):
@@ -117,8 +125,8 @@ def kernel_tree(options, scratch):
     tree = kernel_modules.Tree(folder, scratch)
     if release and tree.release != release:
         raise contents.Error(
-            f"kernel '{options.kernel}' is {release}, but the modules in '{options.modules}' are for "
-            f"{tree.release}: give KERNEL and MODULES of one build"
+            f"kernel '{options.kernel}' is {release}, but the modules in '{options.modules}' "
+            f"are for {tree.release}: give KERNEL and MODULES of one build"
         )
     return tree
 
@@ -142,15 +150,21 @@ def run(options, scratch):
     archive = before or compress(cpio)
     if options.report:
         report(options.set, packed, len(archive))
-    elif not options.rescue and not before:
+    elif not options.rescue:
         check_limits(items, packed, len(archive), options.time)
     if options.out:
         if not before:
             write(options.out, archive)
-        print(f"{options.out}: {len(archive)} bytes ({mebibytes(len(archive))}), {len(packed)} entries, "
-              f"{mebibytes(len(cpio))} unpacked, kernel {sources.tree.release}, set {options.set}")
+        print(
+            f"{options.out}: {len(archive)} bytes ({mebibytes(len(archive))}), "
+            f"{len(packed)} entries, {mebibytes(len(cpio))} unpacked, "
+            f"kernel {sources.tree.release}, set {options.set}"
+        )
         if not options.policy and not options.rescue:
-            print("warning: no POLICY=DIR: this image trusts no server and no signature", file=sys.stderr)
+            print(
+                "warning: no POLICY=DIR: this image trusts no server and no signature",
+                file=sys.stderr,
+            )
 
 
 def arguments():
@@ -159,10 +173,17 @@ def arguments():
     parser.add_argument("--set", default="full", metavar="NAME")
     parser.add_argument("--kernel", required=True, metavar="VMLINUZ")
     parser.add_argument("--modules", required=True, metavar="DIR", help="lib/modules/RELEASE")
-    parser.add_argument("--firmware", action="append", default=[], metavar="DIR", help="may be repeated")
+    parser.add_argument(
+        "--firmware", action="append", default=[], metavar="DIR", help="may be repeated"
+    )
     parser.add_argument("--policy", default="", metavar="DIR", help="certificates and public keys")
-    parser.add_argument("--file", action="append", default=[], metavar="NAME=PATH",
-                        help="what a `file` line calls NAME: agent, initrd-release, busybox")
+    parser.add_argument(
+        "--file",
+        action="append",
+        default=[],
+        metavar="NAME=PATH",
+        help="what a `file` line calls NAME: agent, initrd-release, busybox",
+    )
     parser.add_argument("--out", default="", metavar="FILE")
     parser.add_argument("--report", action="store_true", help="print sizes")
     parser.add_argument("--rescue", action="store_true", help="build the supplement instead")

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: MIT
 """Packs a kernel's whole module tree as the artifact that the role's `os.modules` names.
 
-The archive holds one directory, named after the release, with every module as shipped and depmod's
-index, so that the installed OS needs no depmod: it becomes lib/modules/RELEASE there. Same tree, same
-bytes. Prints the lines for the role."""
+The archive holds one directory, named after the release, with every module as shipped and
+depmod's index, so that the installed OS needs no depmod: it becomes lib/modules/RELEASE there.
+Same tree, same bytes. Prints the lines for the role."""
 
 import argparse
 import hashlib
@@ -58,7 +58,7 @@ def add_tree(tar, tree, time):
 
 
 def pack(tree, out, time):
-    """Writes out; returns its SHA-256. The modules are compressed already: a quick pass suffices."""
+    """Writes out; returns its SHA-256. The modules are compressed already: one quick pass."""
     beside = f"{out}.new"
     with open(beside, "wb") as archive:
         command = ["zstd", "-3", "--single-thread", "-q", "-c"]
@@ -93,8 +93,9 @@ def main():
         return 1
     with open(f"{options.out}.sha256", "w", encoding="ascii") as check:
         check.write(f"{digest}  {os.path.basename(options.out)}\n")
-    print(f"{options.out}: {os.path.getsize(options.out)} bytes, modules of {tree.release}; in the role:")
-    print(f'os:\n  modules: {{url: "https://.../{os.path.basename(options.out)}", sha256: "{digest}"}}')
+    name, size = os.path.basename(options.out), os.path.getsize(options.out)
+    print(f"{options.out}: {size} bytes, modules of {tree.release}; in the role:")
+    print(f'os:\n  modules: {{url: "https://.../{name}", sha256: "{digest}"}}')
     return 0
 
 

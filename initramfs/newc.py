@@ -46,13 +46,26 @@ def _padding(length):
 def _record(entry, inode, time):
     name = entry.path.encode() + b"\0"
     links = 2 if stat.S_ISDIR(entry.mode) else 1
-    fields = (inode, entry.mode, 0, 0, links, time, len(entry.data), 0, 0, *entry.device, len(name), 0)
+    fields = (
+        inode,
+        entry.mode,
+        0,
+        0,
+        links,
+        time,
+        len(entry.data),
+        0,
+        0,
+        *entry.device,
+        len(name),
+        0,
+    )
     head = MAGIC + b"".join(b"%08x" % field for field in fields) + name
     return head + _padding(len(head)) + entry.data + _padding(len(entry.data))
 
 
 def _with_parents(entries):
-    """One entry per path, each with its directories: the kernel drops a file whose parent is missing."""
+    """One entry per path, each with its directories: the kernel drops a file without a parent."""
     by_path = {}
     for entry in entries:
         if entry.path in by_path:
@@ -85,7 +98,7 @@ def read(data):
             return
         start = name_end + (-(110 + fields[11]) % 4)
         entry = Entry(path, fields[1], data[start : start + fields[6]], (fields[9], fields[10]))
-        entry.inode, entry.owner, entry.time = fields[0], (fields[2], fields[3]), fields[5]
+        entry.inode, entry.owner, entry.time = (fields[0], (fields[2], fields[3]), fields[5])
         yield entry
         offset = start + fields[6] + (-fields[6] % 4)
     raise ValueError(f"no cpio header at byte {offset}")
