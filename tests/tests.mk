@@ -17,7 +17,13 @@ $(TEST_PROGRAMS) $(TEST_TOOLS): $(BUILD)/host/%: tests/%.c $(HOST_LIB)
 		-MMD -MP -MF $@.d $(LDFLAGS_host) -o $@ $< $(HOST_LIB) $(DEPS_LIBS_host) -lcmocka
 -include $(TEST_PROGRAMS:=.d) $(TEST_TOOLS:=.d)
 
-test-programs: $(TEST_PROGRAMS) $(TEST_TOOLS) $(BUILD)/host/promenade ## all that tests run
+# The agent with tests/fake/sys_fault.c in place of base/sys_default.c.
+FAULT_AGENT := $(BUILD)/host/promenade-fault
+$(FAULT_AGENT): tests/fake/sys_fault.c $(HOST_LIB) $(BUILD)/host/agent.o
+	$(Q)$(DEPS_CC_host) $(CPPFLAGS_all) $(CFLAGS_all) $(CFLAGS_host) $(LDFLAGS_host) -o $@ $< \
+		$(BUILD)/host/agent.o $(HOST_LIB) $(DEPS_LIBS_host)
+
+test-programs: $(TEST_PROGRAMS) $(TEST_TOOLS) $(BUILD)/host/promenade $(FAULT_AGENT) ## all that tests run
 test: ## everything: sets up, builds, runs every suite
 	@agent/deps/need.sh build test qemu
 	+@$(MAKE) --no-print-directory agent test-programs initramfs modules-artifact
@@ -25,3 +31,9 @@ test: ## everything: sets up, builds, runs every suite
 check: test-programs ## the suites that take seconds: SUITES="unit golden"
 	@$(PYTHON) tests/run.py $(or $(SUITES),unit)
 .PHONY: test-programs test check
+lint: $(BUILD)/generated/build_info.h $(BUILD)/generated/help.h $(DEPS_STAMP_host) ## format, compilers, cppcheck, shellcheck, layers, sizes
+	@agent/deps/need.sh lint
+	@$(PYTHON) tests/lint/run.py
+format: ## clang-format over all C
+	clang-format -i agent/*.[ch] agent/*/*.[ch] tests/*/*.[ch]
+.PHONY: lint format

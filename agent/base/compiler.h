@@ -13,10 +13,10 @@
 #define UNUSED __attribute__((unused))
 
 /* gcc does not let a cast to void silence MUST_USE; the reason stands beside the call. */
-#define IGNORE_RESULT(call)                                                                \
-	do {                                                                               \
-		if (call) {                                                                \
-		}                                                                          \
+#define IGNORE_RESULT(call)                                                              \
+	do {                                                                             \
+		if (call) {                                                              \
+		}                                                                        \
 	} while (0)
 
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))

@@ -43,7 +43,7 @@ int buf_add_str(struct buf *buf, const char *text)
 	return buf_add(buf, text, strlen(text));
 }
 
-static int buf_vprintf(struct buf *buf, const char *fmt, va_list args)
+PRINTF(2, 0) static int buf_vprintf(struct buf *buf, const char *fmt, va_list args)
 {
 	va_list again;
 	int len;
