@@ -14,8 +14,9 @@ SRC_net := \
 	address clock config dhcp dhcp_client dhcp_options net net_choose net_links net_wait \
 	netlink nlmsg packet slaac sntp
 SRC_steps := \
-	agent edit files hostname kexec kubelet pivot report root root_fsck root_mounts \
-	root_prepared root_spec selinux state steps sysctl unit_file units
+	agent edit files hostname kexec kubelet network network_ifupdown pivot report \
+	root root_fsck root_mounts root_prepared root_spec selinux state steps sysctl \
+	unit_file units
 SRC_top := \
 	agent boot boot_machine boot_role command_node command_status console init run \
 	switch_root
