@@ -96,7 +96,7 @@ CONF
 find_keyring() {
 	keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 	[ ! -e "/usr/share/keyrings/debian-archive-$suite-automatic.gpg" ] || return 0
-	host_suite=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")
+	host_suite=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release | tr -d '"')
 	[ "$suite" != "$host_suite" ] || return 0
 	newer=$top/keyring/usr/share/keyrings
 	if [ ! -e "$newer/debian-archive-keyring.gpg" ]; then

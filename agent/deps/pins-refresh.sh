@@ -30,7 +30,9 @@ sort_versions() {
 		done
 		sorted="$sorted $new"
 	done
-	printf '%s\n' $sorted # word per line: versions hold no blanks
+	for new in $sorted; do
+		echo "$new"
+	done
 }
 
 # Prints FILE SHA256 of each file of a source package but its .dsc and signatures.
@@ -47,9 +49,8 @@ index_files() { # NAME VERSION
 # mirrors lack it, and the index holds the same hashes.
 served() { # NAME VERSION DIR
 	"$here/apt.sh" source "$suite" "$1=$2" "$3" >"$work/log" 2>&1 || true
-	index_files "$1" "$2" | while read -r file sum; do
-		[ -e "$3/$file" ] && echo "$sum  $3/$file" | sha256sum -c --status || return 1
-	done
+	index_files "$1" "$2" | awk -v dir="$3" '{print $2 "  " dir "/" $1}' >"$work/sums"
+	[ -s "$work/sums" ] && sha256sum -c --status "$work/sums" 2>/dev/null
 }
 
 pin() { # NAME LICENCE
