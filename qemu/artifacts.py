@@ -40,7 +40,7 @@ def package_tree(package):
     except (subprocess.CalledProcessError, StopIteration):
         # No archive in reach: what is there from before serves.
         known = sorted(glob.glob(os.path.join(top, f"{package}_*")), key=os.path.getmtime)
-        known = [path for path in known if not path.endswith(".tmp")]
+        known = [path for path in known if os.path.isdir(path) and not path.endswith(".tmp")]
         if not known:
             raise SystemExit(f"cannot get the package '{package}' and none is in the cache")
         return known[-1]

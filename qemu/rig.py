@@ -66,9 +66,10 @@ def _write(path, text):
 
 
 def supplement(files):
-    """A second archive for the initramfs: path -> bytes. Padded as the kernel wants it after the
-    first one (Documentation/driver-api/early-userspace/buffer-format.rst)."""
-    return newc.archive([newc.regular(path, 0o644, data) for path, data in files.items()], 0)
+    """A second archive, to be appended to the initramfs: path below /promenade -> bytes."""
+    entries = [newc.directory("promenade", 0o700)]
+    entries += [newc.regular(path, 0o644, data) for path, data in files.items()]
+    return newc.archive(entries, 0)
 
 
 class Rig:
@@ -105,11 +106,15 @@ class Rig:
         folder = os.path.join(self.boot_root, "boot")
         os.makedirs(os.path.join(folder, "host"))
         artifacts.link(self.images.kernel, os.path.join(folder, "vmlinuz"))
-        self.set_policy({"policy.conf": POLICY.encode()})
         for name in ("boot.ipxe", "local.ipxe"):
             shutil.copy(os.path.join(IPXE, name), folder)
-        shutil.copy(os.path.join(IPXE, "host-default.ipxe"),
-                    os.path.join(folder, "host", "default.ipxe"))
+        self.restore_boot()
+
+    def restore_boot(self):
+        """The boot server as it is unless a boot asked for something else."""
+        shutil.rmtree(os.path.join(self.boot_root, "boot", "roles"), ignore_errors=True)
+        self.set_policy({"policy.conf": POLICY.encode()})
+        self.use_script("host-default.ipxe")
 
     def set_policy(self, files, with_authority=True):
         """Serves the initramfs with this policy (name below /promenade/policy -> bytes) appended,
@@ -122,6 +127,8 @@ class Rig:
             data = file.read()
         path = os.path.join(self.boot_root, "boot", "initramfs.cpio.zst")
         with open(path + ".tmp", "wb") as file:
+            # An uncompressed archive begins at a multiple of four
+            # (Documentation/driver-api/early-userspace/buffer-format.rst).
             file.write(data + b"\0" * (-len(data) % 4) + supplement(below))
         os.rename(path + ".tmp", path)
 
@@ -146,6 +153,21 @@ class Rig:
         artifacts.cni_archive(os.path.join(folder, "cni-plugins.tgz"))
         artifacts.tool(os.path.join(folder, "etcdctl"))
         self.cni_plugins = artifacts.cni_versions()
+
+    def use_script(self, name):
+        """The script of ipxe/ that every machine gets: host-default.ipxe or inject.ipxe."""
+        shutil.copy(os.path.join(IPXE, name),
+                    os.path.join(self.boot_root, "boot", "host", "default.ipxe"))
+
+    def inject_role(self, uuid=machine.DEFAULT_UUID):
+        """Hands the machine's role to the boot server, which gives it to iPXE as a file, and makes
+        a policy that allows that."""
+        folder = os.path.join(self.boot_root, "boot", "roles")
+        os.makedirs(folder, exist_ok=True)
+        shutil.move(os.path.join(self.provision_root, "roles", f"{uuid}.yaml"), folder)
+        self.set_policy({"policy.conf": POLICY.replace("unsigned-injected no",
+                                                       "unsigned-injected yes").encode()})
+        self.use_script("inject.ipxe")
 
     def artifact(self, name):
         """Path of an artifact."""

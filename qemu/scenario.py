@@ -32,6 +32,7 @@ class Scenario:
     variant: tuple = ()
     modules: bool = False
     arguments: str = ""
+    inject: bool = False  # the role comes as a file by iPXE
 
 
 SCENARIOS = [
@@ -42,6 +43,8 @@ SCENARIOS = [
              "bios", after="bios-first", provisioning=False,
              arguments="promenade.rolewait=10"),
     Scenario("uefi-first", "UEFI, a machine that needs the work", "uefi", "uefi"),
+    Scenario("bios-inject", "BIOS, the role as a file by iPXE", "bios", "inject", inject=True),
+    Scenario("uefi-inject", "UEFI, the role as a file by iPXE", "uefi", "inject", inject=True),
     Scenario("modules", "BIOS, an installed OS without the netboot kernel's modules", "bios",
              "modules", variant=("modules=no",), modules=True),
     Scenario("ifupdown", "BIOS, an installed OS with ifupdown", "bios", "ifupdown",
@@ -209,6 +212,9 @@ def run(scenario, site, options):
         disk = site.fresh_disk(scenario.disk, *scenario.variant)
     site.serve_role(DEFAULT_UUID, modules=scenario.modules)
     site.set_arguments(scenario.arguments)
+    site.restore_boot()
+    if scenario.inject:
+        site.inject_role(DEFAULT_UUID)
     if not scenario.provisioning:
         site.servers.stop("provision")
     terminal = Terminal(options.quiet)
