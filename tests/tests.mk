@@ -37,3 +37,12 @@ lint: $(BUILD)/generated/build_info.h $(BUILD)/generated/help.h $(DEPS_STAMP_hos
 format: ## clang-format over all C
 	clang-format -i agent/*.[ch] agent/*/*.[ch] tests/*/*.[ch]
 .PHONY: lint format
+
+# The release's PID 1 with a scripted worker, for tests/ns.
+NS_PID1 := $(BUILD)/musl/ns/pid1
+$(NS_PID1): tests/ns/pid1.c $(OBJECTS_musl)
+	@mkdir -p $(@D)
+	$(Q)$(DEPS_CC_musl) $(CPPFLAGS_all) $(CFLAGS_all) -static -Wl,--wrap=sleep -o $@ $< \
+		$(filter %/init.o %/switch_root.o %/console.o $(BUILD)/musl/base/%,$(filter-out \
+		%/sys_default.o,$(OBJECTS_musl)))
+test-programs: $(NS_PID1)

@@ -446,16 +446,19 @@ int fs_remove_tree(
 	const struct sys_ops *sys, int dirfd, const char *path, struct err *err)
 {
 	const char *name;
-	struct stat st;
+	struct stat st, above;
 	int rc;
 	int parent CLEANUP(fd_close) = fs_open_parent(dirfd, path, &name);
 
 	if (parent == -ENOENT)
 		return 0;
-	if (parent < 0)
-		return err_errno(err, -parent, "remove '%s'", path);
+	if (parent < 0 || fstat(parent, &above) < 0)
+		return err_errno(err, parent < 0 ? -parent : errno, "remove '%s'", path);
 	if (fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return errno == ENOENT ? 0 : err_errno(err, errno, "remove '%s'", path);
+	/* A mount point at path itself: what is beneath belongs to somebody else. */
+	if (st.st_dev != above.st_dev)
+		return err_errno(err, EXDEV, "remove '%s'", path);
 	if (!S_ISDIR(st.st_mode))
 		return fs_remove(sys, dirfd, path, err);
 	int fd CLEANUP(fd_close) =
