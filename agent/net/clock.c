@@ -211,7 +211,7 @@ int clock_sync(struct env *env, const struct strlist *servers, int64_t floor_s,
 			.floor_s = floor_s,
 			.fd = -1};
 		struct clock_result result = {0};
-		struct err one = ERR_INIT;
+		struct err one = ERR_INIT, before;
 		int64_t unix_ms = 0;
 		int code = ask_server(&question, &result, &unix_ms, &one);
 
@@ -223,9 +223,9 @@ int clock_sync(struct env *env, const struct strlist *servers, int64_t floor_s,
 				*ret = result;
 			return code;
 		}
-		err_set(&one, E_NET, "%s%s%s: %s", all.text, i ? "; " : "",
+		before = all;
+		err_set(&all, E_NET, "%s%s%s: %s", before.text, i ? "; " : "",
 			question.server, one.text);
-		all = one;
 	}
 	return err_set(err, E_NET,
 		"no NTP server gave a usable time (%s); give one by DHCP option 42 or "

@@ -221,7 +221,7 @@ static void say_result(const struct net *net, const struct net_link *link)
 	address_format(&config->address, address);
 	if (gateway)
 		address_format(gateway, router);
-	log_event(LOG_LEVEL_NOTICE, "network", "up",
+	log_event(LOG_LEVEL_DEBUG, "network", "lease",
 		"%s has %s/%u by %s, gateway %s, %zu DNS and %zu NTP servers",
 		link->link.name, address, config->address.prefix_len,
 		source_name(net, link), router, config->dns_count, config->ntp_count);
