@@ -192,10 +192,18 @@ static bool is_beneath(const char *path, const char *dir)
 	return strncmp(path, dir, len) == 0 && path[len] == '/';
 }
 
-/* old comes first in the document or in the order of steps. */
-static void check_pair(
-	const struct checker *checker, const struct target *old, const struct target *new)
+static bool comes_after(struct role_place a, struct role_place b)
 {
+	return a.line > b.line || (a.line == b.line && a.column > b.column);
+}
+
+/* True when the two are in each other's way; the mistake stands at the later one. */
+static bool check_pair(const struct checker *checker, const struct target *first,
+	const struct target *second)
+{
+	bool swapped = comes_after(first->place, second->place);
+	const struct target *old = swapped ? second : first;
+	const struct target *new = swapped ? first : second;
 	struct role_shown path = role_show(new->path), other = role_show(old->path);
 
 	if (strcmp(old->path, new->path) == 0)
@@ -212,6 +220,9 @@ static void check_pair(
 			"path '%s' is %s, and '%s' of line %u is beneath it", path.text,
 			new->tree ? "exchanged as a whole" : "a file", other.text,
 			old->place.line);
+	else
+		return false;
+	return true;
 }
 
 /* The place of the value of key, else of the entry itself. */
@@ -258,7 +269,8 @@ static int check_targets(const struct checker *checker)
 	count = collect_targets(checker, targets);
 	for (size_t i = 1; i < count; i++)
 		for (size_t k = 0; k < i; k++)
-			check_pair(checker, &targets[k], &targets[i]);
+			if (check_pair(checker, &targets[k], &targets[i]))
+				break;
 	free(targets);
 	return 0;
 }

@@ -23,7 +23,7 @@ COUNT_FOLLOWS(struct role_node, units, unit_count);
 #define CHOICE(name) .type = FIELD_CHOICE, .choices = (name)
 #define TEXT(checker) .type = FIELD_TEXT, .check = (checker)
 #define URL(checker) TEXT(checker), .hidden = true
-#define CONTENT TEXT(value_content), .hidden = true
+#define CONTENT TEXT(value_content), .hidden = true, .lines = true
 #define END                                                                              \
 	{                                                                                \
 		.key = NULL                                                              \

@@ -44,6 +44,7 @@ struct field {
 	bool flag;       /* CHOICE: bool */
 	bool lower;      /* TEXT, TEXTS: letters become lower-case */
 	bool hidden;     /* TEXT: never repeated in a message */
+	bool lines;      /* TEXT: may hold newlines and tabs */
 	bool takes_int;  /* PAIRS: whole numbers need no quotes */
 	bool takes_bool; /* PAIRS: true and false need no quotes */
 	size_t offset;

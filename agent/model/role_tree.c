@@ -68,12 +68,12 @@ static int too_deep(struct builder *builder, struct role_place place)
 }
 
 /* The reader's errors come with a byte offset only. */
-static struct role_place place_of_offset(const struct builder *builder, size_t offset)
+static struct role_place place_of_offset(const char *bytes, size_t len, size_t offset)
 {
 	struct role_place place = {1, 1};
 
-	for (size_t i = 0; i < offset && i < builder->len; i++) {
-		unsigned char byte = (unsigned char)builder->bytes[i];
+	for (size_t i = 0; i < offset && i < len; i++) {
+		unsigned char byte = (unsigned char)bytes[i];
 
 		if (byte == '\n') {
 			place.line++;
@@ -83,6 +83,37 @@ static struct role_place place_of_offset(const struct builder *builder, size_t o
 		}
 	}
 	return place;
+}
+
+/* What was meant, for the problems that people meet. */
+static const char *hint_for(const char *problem)
+{
+	static const struct {
+		const char *problem;
+		const char *hint;
+	} hints[] = {
+		{"found character that cannot start any token",
+			"; indent with spaces, not tabs, and put a value that begins "
+			"with "
+			"@, % or ` in quotes"},
+		{"mapping values are not allowed in this context",
+			"; put a value that holds ': ' in quotes, and indent the keys of "
+			"one "
+			"map alike"},
+		{"did not find expected key",
+			"; are the keys of one map indented alike?"},
+		{"could not find expected ':'",
+			"; is a ':' missing, or the space behind it?"},
+		{"found unexpected end of stream", "; is a quote missing?"},
+		{"did not find expected ',' or ']'",
+			"; is a comma or a bracket missing?"},
+		{"did not find expected ',' or '}'", "; is a comma or a brace missing?"},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(hints); i++)
+		if (strcmp(hints[i].problem, problem) == 0)
+			return hints[i].hint;
+	return "";
 }
 
 static int syntax_mistake(struct builder *builder)
@@ -96,15 +127,18 @@ static int syntax_mistake(struct builder *builder)
 		return too_deep(builder, place_of(&parser->mark));
 	if (parser->error == YAML_READER_ERROR)
 		role_mistake_add(builder->mistakes,
-			place_of_offset(builder, parser->problem_offset),
+			place_of_offset(
+				builder->bytes, builder->len, parser->problem_offset),
 			"%s; a role is UTF-8 text", problem);
-	else if (parser->context)
+	else if (parser->context &&
+		 parser->context_mark.line != parser->problem_mark.line)
 		role_mistake_add(builder->mistakes, place_of(&parser->problem_mark),
-			"YAML: %s (%s that begins in line %zu)", problem, parser->context,
-			parser->context_mark.line + 1);
+			"YAML: %s (%s that begins in line %zu)%s", problem,
+			parser->context, parser->context_mark.line + 1,
+			hint_for(problem));
 	else
 		role_mistake_add(builder->mistakes, place_of(&parser->problem_mark),
-			"YAML: %s", problem);
+			"YAML: %s%s", problem, hint_for(problem));
 	return -E_ROLE;
 }
 
@@ -381,6 +415,7 @@ static int read_events(struct builder *builder)
 static int check_bytes(const char *bytes, size_t len, struct role_mistakes *mistakes)
 {
 	struct role_place start = {1, 1};
+	const char *nul;
 
 	if (len > ROLE_BYTES_MAX) {
 		role_mistake_add(mistakes, start, "%zu bytes; a role has at most %u", len,
@@ -392,8 +427,10 @@ static int check_bytes(const char *bytes, size_t len, struct role_mistakes *mist
 			"begins with a byte order mark; save it as UTF-8 without one");
 		return -E_ROLE;
 	}
-	if (len && memchr(bytes, 0, len)) {
-		role_mistake_add(mistakes, start,
+	nul = len ? memchr(bytes, 0, len) : NULL;
+	if (nul) {
+		role_mistake_add(mistakes,
+			place_of_offset(bytes, len, (size_t)(nul - bytes)),
 			"holds a NUL byte (UTF-16 or not text at all); save it as UTF-8");
 		return -E_ROLE;
 	}

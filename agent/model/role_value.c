@@ -337,15 +337,12 @@ const char *value_text(const char *text)
 {
 	size_t len = strlen(text);
 
-	return len && len <= 255 && !strpbrk(text, "\n\t") ? NULL
-							   : "one line of 1 to 255 bytes";
+	return len && len <= 255 ? NULL : "1 to 255 bytes long";
 }
 
 const char *value_line(const char *text)
 {
-	return strlen(text) <= 4095 && !strpbrk(text, "\n\t")
-		       ? NULL
-		       : "one line of at most 4095 bytes";
+	return strlen(text) <= 4095 ? NULL : "at most 4095 bytes long";
 }
 
 /* PEM labels, RFC 7468 10 and 11, and OpenSSL's and OpenSSH's own. */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What a single value of a role may look like. Each value_* check takes valid UTF-8
- * without control characters and returns NULL when it is fine, else what would be right:
- * the end of
- * "'path': must be ". Pure. agent/role.schema.json has the same rules as patterns.
+ * without control characters and returns NULL when it is fine, else what would be right,
+ * as the end of "'path': must be ". Pure. agent/role.schema.json has the same rules as
+ * patterns.
  */
 #ifndef PROMENADE_MODEL_ROLE_VALUE_H
 #define PROMENADE_MODEL_ROLE_VALUE_H
@@ -67,8 +67,8 @@ value_check value_label_value;
 value_check value_taint;
 value_check value_cni_name; /* NAME.conf, NAME.conflist or NAME.json */
 
-value_check value_text;    /* one line, not empty */
-value_check value_line;    /* one line, may be empty */
+value_check value_text;    /* not empty */
+value_check value_line;    /* may be empty */
 value_check value_content; /* any text but a private key */
 
 #endif

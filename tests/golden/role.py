@@ -1,0 +1,159 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Role documents through the parser and through agent/role.schema.json.
+
+    role.py ROLE_MISTAKES [--update]
+
+ROLE_MISTAKES is the built role_mistakes.c. For every role/accept/*.yaml both must accept; for
+every role/refuse/*.yaml both must refuse, and the parser's mistakes must be those of the .txt
+beside it (--update writes them: read the diff). A file whose first line is "# no schema: REASON" is wrong in a way that
+a schema cannot see, and then only the parser must refuse it. The keys of the parser's tables
+and of the schema must be the same. Debian: python3-yaml python3-jsonschema.
+"""
+
+import glob
+import json
+import os
+import re
+import subprocess
+import sys
+
+try:
+    import jsonschema
+    import yaml
+except ImportError as error:
+    print(f"{error}: apt-get install python3-yaml python3-jsonschema", file=sys.stderr)
+    sys.exit(77)
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+CASES = os.path.join(HERE, "role")
+SCHEMA = os.path.join(HERE, "../../agent/role.schema.json")
+
+
+class CoreLoader(yaml.SafeLoader):
+    """Resolves plain scalars by the core schema of YAML 1.2, as editors do."""
+
+    yaml_implicit_resolvers = {}
+
+
+for tag, pattern, first in (
+    ("null", r"^(?:|~|null|Null|NULL)$", ["", "~", "n", "N"]),
+    ("bool", r"^(?:true|True|TRUE|false|False|FALSE)$", list("tTfF")),
+    ("int", r"^(?:[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+)$", list("-+0123456789")),
+    (
+        "float",
+        r"^(?:[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?"
+        r"|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$",
+        list("-+.0123456789"),
+    ),
+):
+    CoreLoader.add_implicit_resolver("tag:yaml.org,2002:" + tag, re.compile(pattern), first)
+
+
+def pattern_keyword(validator, pattern, instance, _schema):
+    """ECMA-262, which JSON Schema asks for: there $ is the end, not before a last newline."""
+    del validator
+    pattern = re.sub(r"\$(?=\)|$)", r"(?![\\s\\S])", pattern)
+    if isinstance(instance, str) and not re.search(pattern, instance):
+        yield jsonschema.ValidationError(f"{instance!r} does not match {pattern!r}")
+
+
+def make_validator():
+    with open(SCHEMA, encoding="utf-8") as file:
+        schema = json.load(file)
+    jsonschema.Draft202012Validator.check_schema(schema)
+    extended = jsonschema.validators.extend(
+        jsonschema.Draft202012Validator, {"pattern": pattern_keyword}
+    )
+    return schema, extended(schema, format_checker=jsonschema.FormatChecker(["ipv4", "ipv6"]))
+
+
+def schema_says(validator, path):
+    """None when the schema accepts, else why not."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            document = yaml.load(file, CoreLoader)
+    except (yaml.YAMLError, UnicodeError, ValueError) as error:
+        return f"not YAML: {error}"
+    for error in validator.iter_errors(document):
+        return f"{error.json_path}: {error.message}"
+    return None
+
+
+def parser_says(program, paths):
+    """{path: text}; the text is "accepted" or the mistakes."""
+    output = subprocess.run([program, *paths], check=True, capture_output=True, text=True).stdout
+    answers = {}
+    for block in re.split(r"^== ", output, flags=re.M)[1:]:
+        path, _, text = block.partition("\n")
+        answers[path] = text
+    return answers
+
+
+def schema_keys(schema, node, prefix=""):
+    if "$ref" in node:
+        node = schema["$defs"][node["$ref"].rsplit("/", 1)[1]]
+    node = node.get("items", node)
+    for key, value in node.get("properties", {}).items():
+        path = f"{prefix}.{key}" if prefix else key
+        yield path + (" required" if key in node.get("required", []) else "")
+        yield from schema_keys(schema, value, path)
+
+
+def check_keys(program, schema):
+    output = subprocess.run([program, "--keys"], check=True, capture_output=True, text=True)
+    ours, theirs = set(output.stdout.splitlines()), set(schema_keys(schema, schema))
+    return [f"keys: only the parser has '{key}'" for key in sorted(ours - theirs)] + [
+        f"keys: only the schema has '{key}'" for key in sorted(theirs - ours)
+    ]
+
+
+def check_accept(path, parser, schema):
+    if parser != "accepted\n":
+        yield f"{path}: the parser refuses it: {parser}"
+    if schema is not None:
+        yield f"{path}: the schema refuses it: {schema}"
+
+
+def check_refuse(path, parser, schema, update):
+    expected = path[: -len(".yaml")] + ".txt"
+    with open(path, "rb") as file:
+        marked = b"# no schema: " in file.readline()
+    if parser == "accepted\n":
+        yield f"{path}: the parser accepts it"
+    if schema is None and not marked:
+        yield f"{path}: the schema accepts it"
+    if schema is not None and marked:
+        yield f"{path}: marked 'no schema', but the schema sees it: {schema}"
+    if update:
+        with open(expected, "w", encoding="utf-8") as file:
+            file.write(parser)
+    elif not os.path.exists(expected):
+        yield f"{expected} is missing; --update writes it"
+    elif open(expected, encoding="utf-8").read() != parser:
+        yield f"{path}: other mistakes than in {os.path.basename(expected)}:\n{parser}"
+
+
+def main():
+    program, update = os.path.abspath(sys.argv[1]), "--update" in sys.argv[2:]
+    os.chdir(CASES)
+    schema, validator = make_validator()
+    accept, refuse = sorted(glob.glob("accept/*.yaml")), sorted(glob.glob("refuse/*.yaml"))
+    answers = parser_says(program, accept + refuse)
+    cases = {"keys": check_keys(program, schema)}
+    for path in accept:
+        cases[path] = list(check_accept(path, answers[path], schema_says(validator, path)))
+    for path in refuse:
+        schema_answer = schema_says(validator, path)
+        cases[path] = list(check_refuse(path, answers[path], schema_answer, update))
+    failed = 0
+    for problems in cases.values():
+        failed += bool(problems)
+        for problem in problems:
+            print("FAIL", problem)
+    print(f"{len(cases) - failed} passed, {failed} failed, 0 skipped")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the parser says of role files, for role.py: `role_mistakes FILE...` prints per
+ * file its name and "accepted" or its mistakes; `role_mistakes --keys` prints the keys
+ * that the tables know.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "model/role.h"
+#include "model/role_fields.h"
+
+static char bytes[ROLE_BYTES_MAX + 2];
+
+static int read_file(const char *path, size_t *ret_len)
+{
+	FILE *file = fopen(path, "rb");
+
+	if (!file) {
+		perror(path);
+		return -1;
+	}
+	*ret_len = fread(bytes, 1, sizeof(bytes), file);
+	(void)fclose(file);
+	return 0;
+}
+
+static void print_mistakes(const char *path, size_t len)
+{
+	static struct role_mistakes mistakes;
+	struct role role CLEANUP(role_done) = {0};
+	struct err err = ERR_INIT;
+	int rc = role_parse(bytes, len, &role, &mistakes, &err);
+
+	printf("== %s\n", path);
+	if (rc == 0)
+		printf("accepted\n");
+	else if (!mistakes.count)
+		printf("failed: %s\n", err.text);
+	for (size_t i = 0; i < mistakes.count && i < ROLE_MISTAKES_MAX; i++)
+		printf("%u:%u: %s\n", mistakes.items[i].line, mistakes.items[i].column,
+			mistakes.items[i].text);
+}
+
+/* "node.engine.name required" */
+static void print_keys(const struct field_section *section, const char *prefix)
+{
+	for (const struct field *field = section->fields; field->key; field++) {
+		char path[128];
+
+		(void)snprintf(path, sizeof(path), "%s%s%s", prefix, *prefix ? "." : "",
+			field->key);
+		printf("%s%s\n", path, field->required ? " required" : "");
+		if (field->section)
+			print_keys(field->section, path);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	if (argc == 2 && strcmp(argv[1], "--keys") == 0) {
+		print_keys(role_fields(), "");
+		return 0;
+	}
+	for (int i = 1; i < argc; i++) {
+		size_t len;
+
+		if (read_file(argv[i], &len) < 0)
+			return 1;
+		print_mistakes(argv[i], len);
+	}
+	return 0;
+}
