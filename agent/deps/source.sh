@@ -17,6 +17,7 @@ lines() { # pin lines of this library: NAME VERSION FILE SHA256 LICENCE
 	awk -v name="$name" '$1 == name' "$pins"
 }
 
+# 0 all here and right, 1 a file is missing, 2 one has another hash than its pin.
 verify() {
 	lines | while read -r _ _ file sum _; do
 		[ -e "$dir/$file" ] || exit 1
@@ -24,7 +25,7 @@ verify() {
 			echo "deps: '$dir/$file' is not what is pinned: $(sha256sum <"$dir/$file" |
 				cut -d' ' -f1) instead of $sum" >&2
 			rm -f "$dir/$file"
-			exit 1
+			exit 2
 		}
 	done
 }
@@ -50,7 +51,9 @@ fetch() {
 		# A mirror may lack the .dsc, which is not needed: the pinned hashes decide.
 		"$here/apt.sh" source "$suite" "$name=$version" "$dir" >"$dir/fetch.log" 2>&1 || true
 	fi
-	verify || explain "$version"
+	verify && return 0
+	[ $? = 1 ] || die "$name: refusing bytes that are not the pinned ones (who changed them?)"
+	explain "$version"
 }
 
 # Debian's source formats as dpkg-source -x unpacks them, without asking for dpkg-dev: an orig archive
