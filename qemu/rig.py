@@ -72,6 +72,11 @@ def supplement(files):
     return newc.archive(entries, 0)
 
 
+# A boot sector that says its words: mov si, text; print with int 10h until NUL; halt.
+LOCAL_DISK_WORDS = "LOCAL DISK BOOTED"
+LOCAL_DISK_CODE = bytes.fromhex("31c08ed8be157cac08c07406b40ecd10ebf5f4ebfd")
+
+
 class Rig:
     """A site. Use as a context manager: the servers run inside it."""
 
@@ -158,6 +163,19 @@ class Rig:
         """The script of ipxe/ that every machine gets: host-default.ipxe or inject.ipxe."""
         shutil.copy(os.path.join(IPXE, name),
                     os.path.join(self.boot_root, "boot", "host", "default.ipxe"))
+
+    def remove_script(self):
+        """Now the boot server knows no machine."""
+        os.remove(os.path.join(self.boot_root, "boot", "host", "default.ipxe"))
+
+    def local_disk(self, path):
+        """A disk that boots by itself under BIOS and says LOCAL_DISK_WORDS, as a qcow2 at path."""
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        text = LOCAL_DISK_WORDS.encode() + b"\r\n\0"
+        with open(path + ".raw", "wb") as file:
+            file.write((LOCAL_DISK_CODE + text).ljust(510, b"\0") + b"\x55\xaa")
+            file.truncate(1 << 20)
+        machine.make_overlay(path + ".raw", path)
 
     def inject_role(self, uuid=machine.DEFAULT_UUID):
         """Hands the machine's role to the boot server, which gives it to iPXE as a file, and makes

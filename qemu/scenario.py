@@ -33,6 +33,7 @@ class Scenario:
     modules: bool = False
     arguments: str = ""
     inject: bool = False  # the role comes as a file by iPXE
+    until: str | None = None  # the boot ends, and is good, with a console line like this
 
 
 SCENARIOS = [
@@ -45,6 +46,8 @@ SCENARIOS = [
     Scenario("uefi-first", "UEFI, a machine that needs the work", "uefi", "uefi"),
     Scenario("bios-inject", "BIOS, the role as a file by iPXE", "bios", "inject", inject=True),
     Scenario("uefi-inject", "UEFI, the role as a file by iPXE", "uefi", "inject", inject=True),
+    Scenario("bios-local", "BIOS, a boot server with nothing for us: the local disk boots", "bios",
+             "local", until=rig.LOCAL_DISK_WORDS),
     Scenario("modules", "BIOS, an installed OS without the netboot kernel's modules", "bios",
              "modules", variant=("modules=no",), modules=True),
     Scenario("ifupdown", "BIOS, an installed OS with ifupdown", "bios", "ifupdown",
@@ -185,6 +188,9 @@ def judge(scenario, site, outcome, events, console):
     """All points of a boot."""
     points = [Point("the boot", f"{outcome.kind} {outcome.detail}".strip(), "verdict",
                     outcome.kind == "verdict")]
+    if scenario.until:
+        points[0] = Point("the boot", outcome.detail, scenario.until, outcome.kind == "matched")
+        return points
     facts = Facts(outcome.facts)
     if not facts.complete:
         return points
@@ -208,19 +214,24 @@ def judge(scenario, site, outcome, events, console):
 def run(scenario, site, options):
     """Boots one scenario. Returns its points."""
     disk = os.path.join(site.top, "disks", f"{scenario.disk}.qcow2")
-    if not scenario.after:
+    if scenario.until == rig.LOCAL_DISK_WORDS:
+        site.local_disk(disk)
+    elif not scenario.after:
         disk = site.fresh_disk(scenario.disk, *scenario.variant)
     site.serve_role(DEFAULT_UUID, modules=scenario.modules)
     site.set_arguments(scenario.arguments)
     site.restore_boot()
     if scenario.inject:
         site.inject_role(DEFAULT_UUID)
+    if scenario.until == rig.LOCAL_DISK_WORDS:
+        site.remove_script()
     if not scenario.provisioning:
         site.servers.stop("provision")
     terminal = Terminal(options.quiet)
     known = len(site.servers.events)
     try:
-        outcome = site.boot(scenario.name, disk, scenario.firmware, options.limit, terminal.line)
+        outcome = site.boot(scenario.name, disk, scenario.firmware, options.limit, terminal.line,
+                            scenario.until)
     finally:
         terminal.close()
         if not scenario.provisioning:
