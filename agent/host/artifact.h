@@ -46,7 +46,8 @@ struct artifact {
 
 /* True in *ret_done when the artifact is published and nothing is left over beside it;
  * else change[size] says what apply would do. Reads only; a file without stamp is hashed.
- * Errors: errno of reading, E_ROOT for a directory that ARTIFACT_TREE must not replace.
+ * Errors: errno of reading; EEXIST for a directory that ARTIFACT_TREE must not replace;
+ * EISDIR, ENOTDIR for what is no file or no directory.
  */
 int artifact_check(const struct env *env, const struct artifact *artifact, bool *ret_done,
 	char *change, size_t size, struct err *err) MUST_USE;
