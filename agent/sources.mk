@@ -8,16 +8,17 @@ SRC_model := \
 	template version
 SRC_host := \
 	artifact artifact_place artifact_stamp block block_id borrow credential env fetch \
-	fetch_error fetch_exchange fetch_head fetch_stream journal mount policy probe \
-	probe_nic probe_target report role_source sha256_x86 unpack unpack_child \
-	unpack_confine unpack_rules verify
+	fetch_error fetch_exchange fetch_head fetch_stream journal module module_insert \
+	module_uevent mount policy probe probe_nic probe_target report role_source \
+	sha256_x86 unpack unpack_child unpack_confine unpack_image unpack_rules verify
 SRC_net := \
 	address clock config dhcp dhcp_client dhcp_options net net_choose net_links net_wait \
 	netlink nlmsg packet slaac sntp
 SRC_steps := \
-	agent artifact_step artifacts cni edit files hostname kexec kubelet modules \
-	network network_ifupdown pivot report root root_fsck root_mounts root_prepared \
-	root_spec selinux state steps sysctl unit_file units
+	agent artifact_step artifacts cni edit files hostname kernel kexec kubelet machine \
+	modules network network_ifupdown nic pivot report root root_fsck root_mounts \
+	root_prepared root_spec selinux state steps swap swap_fstab swap_sources sysctl \
+	unit_file units
 SRC_top := \
 	agent boot boot_machine boot_role command_node command_status console init run \
 	switch_root
