@@ -147,7 +147,8 @@ static bool read_mac(const char *text, char ret[18])
 		if (separator && i < 5 && *text++ != separator)
 			return false;
 	}
-	if (strcmp(mac, "00:00:00:00:00:00") == 0)
+	/* A group address is no NIC's own: 01-52-54-00-ab-cd lacks its last pair. */
+	if (strcmp(mac, "00:00:00:00:00:00") == 0 || strchr("13579bdf", mac[1]))
 		return false;
 	memcpy(ret, mac, sizeof(mac));
 	return true;

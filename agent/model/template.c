@@ -138,7 +138,7 @@ static int take_variable(struct expansion *expansion, const char *text, struct e
 
 	if (text[skip + len] != '}')
 		return err_set(err, E_USAGE, "role URL '%s': '{' without '}'",
-			expansion->template);
+			expansion->shown);
 	rc = add_variable(expansion, text + skip, len, err);
 	return rc < 0 ? rc : (int)(skip + len + 1);
 }
@@ -152,7 +152,7 @@ static int take_next(struct expansion *expansion, const char *text, struct err *
 		return take_variable(expansion, text, err);
 	if (text[0] == '}')
 		return err_set(err, E_USAGE, "role URL '%s': '}' without '{'",
-			expansion->template);
+			expansion->shown);
 	if (text[0] == '#')
 		return err_set(err, E_USAGE,
 			"role URL '%s': a fragment ('#') is never sent to the server",
