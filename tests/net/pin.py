@@ -12,12 +12,13 @@ another address, or this test proves nothing.
 
 A veth is not quite a NIC: it has a kind and no permanent MAC, so `Kind=!*` and
 `PermanentMACAddress=` of systemd's .network files are put into words that fit a veth before
-networkd reads them. The unchanged files are proven with a real (virtio) NIC in tests/qemu.
+networkd reads them. The unchanged files are proven with a virtio NIC by the scenarios of qemu/.
 """
 import hashlib
 import os
 import pathlib
 import re
+import secrets
 import shutil
 import subprocess
 import sys
@@ -26,6 +27,8 @@ import time
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 MAC = "52:54:00:12:34:56"
+FIXED = "ip=192.0.2.33::192.0.2.1:255.255.255.0::eth0:off"
+WORK = "/mnt"  # a tmpfs there, seen by nobody else
 SUITE = "trixie"
 PACKAGES = ("systemd dbus dhcpcd-base isc-dhcp-client udhcpc ifupdown network-manager netplan.io "
             "iproute2").split()
@@ -39,7 +42,7 @@ for file in /etc/systemd/network/*promenade*.network /run/systemd/network/*.netw
 done
 mkdir -p /run/systemd/netif/links /run/systemd/netif/leases
 chown -R systemd-network: /run/systemd/netif
-SYSTEMD_LOG_LEVEL=debug SYSTEMD_LOG_TARGET=console exec /usr/lib/systemd/systemd-networkd
+SYSTEMD_LOG_COLOR=0 SYSTEMD_LOG_TARGET=console exec /usr/lib/systemd/systemd-networkd
 """
 IFUP = "mkdir -p /run/network; ip link set lo up; ifup -a; exec sleep 1000"
 # As udev starts it for a link that is plugged in (ifup@ens3.service).
@@ -47,13 +50,17 @@ HOTPLUG = "mkdir -p /run/network; ip link set lo up; ifup --allow=hotplug ens3; 
 NM = "mkdir -p /run/dbus; dbus-daemon --system; exec NetworkManager --no-daemon"
 NETPLAN = "/usr/libexec/netplan/generate || exit\n" + NETWORKD_FIT
 
-NETWORKD_FILES = {"etc/systemd/network/20-wired.network": "[Match]\nName=en*\n[Network]\nDHCP=yes\n"}
+NETWORKD_FILES = {"etc/systemd/network/20-wired.network":
+                  "[Match]\nName=en*\n[Network]\nDHCP=yes\n"}
 NETPLAN_FILES = {"etc/netplan/50-cloud-init.yaml":
                  "network:\n  version: 2\n  ethernets:\n    ens3:\n      dhcp4: true\n"}
 NM_FILES = {"etc/NetworkManager/system-connections/wired.nmconnection":
-            "[connection]\nid=wired\ntype=ethernet\n[ipv4]\nmethod=auto\ndhcp-client-id=duid\n"}
+            "[connection]\nid=wired\ntype=ethernet\ninterface-name=ens3\n"
+            "[ipv4]\nmethod=auto\ndhcp-client-id=duid\n"}
+# ens4 is another link of the machine: what the OS says of it must go on to hold.
 AUTO = {"etc/network/interfaces": "source /etc/network/interfaces.d/*\nauto lo\n"
-        "iface lo inet loopback\nauto ens3\niface ens3 inet dhcp\n"}
+        "iface lo inet loopback\nauto ens3\niface ens3 inet dhcp\n"
+        "auto ens4\niface ens4 inet static\n  address 198.51.100.2/24\n"}
 ALLOW_HOTPLUG = {"etc/network/interfaces": "auto lo\niface lo inet loopback\n"
                  "allow-hotplug ens3\niface ens3 inet dhcp\n"}
 # The OS knows the NIC by a name that it does not have any more.
@@ -115,6 +122,7 @@ class Rig:
             time.sleep(0.01)
         run("ip", "link", "add", "srv", "type", "veth", "peer", "name", "eth0", "address", MAC,
             "netns", self.holder.pid)
+        self.inside("ip", "link", "add", "ens4", "type", "veth", "peer", "name", "ens4peer")
         run("ip", "address", "add", "192.0.2.1/24", "dev", "srv")
         run("ip", "link", "set", "srv", "up")
         self.leases = work / "leases"
@@ -172,10 +180,10 @@ class Rig:
                  "--fork", "--kill-child", "sh", "-c", prelude, "sh", str(self.root), script],
                 stdout=log, stderr=log))
 
-    def wait_address(self, seconds=8):
+    def wait_address(self, link, seconds=30):
         end = time.monotonic() + seconds
         while time.monotonic() < end:
-            shown = self.inside("ip", "-4", "-o", "address", "show", "dev", "ens3").stdout
+            shown = self.inside("ip", "-4", "-o", "address", "show", "dev", link).stdout
             found = re.search(r"inet (\S+)/\d+ ", shown)
             if found:
                 return found.group(1)
@@ -189,11 +197,12 @@ class Rig:
 
 
 def set_up_os(rig, files, client):
+    (rig.root / "etc/machine-id").write_text(secrets.token_hex(16) + "\n")  # as PID 1 would
     for path, text in files.items():
         dest = rig.root / path
         dest.parent.mkdir(parents=True, exist_ok=True)
         dest.write_text(text)
-        dest.chmod(0o600)
+        dest.chmod(0o644 if dest.suffix == ".network" else 0o600)
     for name in ONLY.get(client, []):
         for folder in ("usr/sbin", "usr/bin"):
             (rig.root / folder / name).unlink(missing_ok=True)
@@ -202,18 +211,19 @@ def set_up_os(rig, files, client):
 def attempt(name, tools, root, mode):
     """None, or what is wrong. mode: pinned, fixed (address by ip=) or unpinned."""
     manager, files, script, client, _ = SCENARIOS[name]
-    with tempfile.TemporaryDirectory(dir="/tmp/pin") as tmp:
+    with tempfile.TemporaryDirectory(dir=WORK) as tmp:
         rig = Rig(pathlib.Path(tmp), root)
         try:
-            arguments = ["ip=192.0.2.33::192.0.2.1:255.255.255.0::eth0:off"] if mode == "fixed" else []
-            facts = rig.initramfs(tools[0], arguments)
+            facts = rig.initramfs(tools[0], [FIXED] if mode == "fixed" else [])
             before = facts["address"].split("/")[0]
             set_up_os(rig, files, client)
             said = rig.pin(tools[1], manager, facts) if mode != "unpinned" else ""
             rig.start_os(script)
-            after = rig.wait_address()
+            after = rig.wait_address("ens3")
             leased = rig.leased()
             wrong = judge(mode, before, after, leased)
+            if not wrong and files is AUTO and rig.wait_address("ens4") != "198.51.100.2":
+                wrong = "the other link of the machine lost its own address"
             if wrong:
                 log = (rig.work / "os.log").read_text()[-3000:]
                 return f"{wrong}\nleases: {leased}\n{said}{log}"
@@ -238,8 +248,7 @@ def judge(mode, before, after, leased):
 
 def inside(tools, root, names):
     run("mount", "--make-rprivate", "/")
-    os.makedirs("/tmp/pin", exist_ok=True)
-    run("mount", "-t", "tmpfs", "tmpfs", "/tmp/pin")
+    run("mount", "-t", "tmpfs", "tmpfs", WORK)
     run("ip", "link", "set", "lo", "up")
     passed = failed = 0
     for name in names or SCENARIOS:
@@ -262,9 +271,9 @@ def main():
     if len(words) < 2:
         sys.exit("usage: pin.py NETTOOL STEP_RUN [SCENARIO...]")
     count = sum(2 + row[4] for row in SCENARIOS.values())
-    missing = [tool for tool in ("dnsmasq", "mmdebstrap", "ip", "nsenter") if not shutil.which(tool)]
+    missing = [tool for tool in ("dnsmasq", "mmdebstrap", "ip") if not shutil.which(tool)]
     if os.geteuid() != 0 or missing:
-        print(f"net/pin: {'needs root' if os.geteuid() else 'not installed: ' + ', '.join(missing)}")
+        print("net/pin: needs root" if os.geteuid() else f"net/pin: not installed: {missing}")
         print(f"0 passed, 0 failed, {count} skipped")
         return
     root = prepare_root()
