@@ -65,20 +65,6 @@ bool address_mask_prefix(const uint8_t mask[4], unsigned int *ret)
 	return true;
 }
 
-bool address_parse_mask(const char *text, unsigned int limit, unsigned int *ret)
-{
-	struct address mask;
-	uint64_t number;
-
-	if (str_to_u64(text, limit, &number)) {
-		*ret = (unsigned int)number;
-		return true;
-	}
-	if (limit != 32 || !address_parse(text, &mask) || mask.family != AF_INET)
-		return false;
-	return address_mask_prefix(mask.bytes, ret);
-}
-
 bool address_is_unicast(const struct address *address)
 {
 	static const uint8_t zero[16];
@@ -126,35 +112,6 @@ size_t address_size(int family)
 	if (family == AF_INET)
 		return 4;
 	return family == AF_INET6 ? 16 : 0;
-}
-
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
-bool mac_parse(const char *text, uint8_t mac[6])
-{
-	uint8_t bytes[6];
-
-	if (strlen(text) != MAC_TEXT_MAX - 1)
-		return false;
-	for (size_t i = 0; i < 6; i++) {
-		int high = hex_digit(text[3 * i]);
-		int low = hex_digit(text[3 * i + 1]);
-
-		if (high < 0 || low < 0 || (i < 5 && text[3 * i + 2] != ':'))
-			return false;
-		bytes[i] = (uint8_t)(high << 4 | low);
-	}
-	memcpy(mac, bytes, 6);
-	return true;
 }
 
 void mac_format(const uint8_t mac[6], char text[MAC_TEXT_MAX])

@@ -32,10 +32,6 @@ bool address_parse(const char *text, struct address *ret) MUST_USE;
 /* Writes the address without its prefix length; "" when there is none. */
 void address_format(const struct address *address, char text[ADDRESS_TEXT_MAX]);
 
-/* Prefix length of a dotted mask ("255.255.255.0") or a decimal number at most limit.
- * False when the ones are not contiguous or it is neither. */
-bool address_parse_mask(const char *text, unsigned int limit, unsigned int *ret) MUST_USE;
-
 /* Prefix length of four mask bytes. False when the ones are not contiguous. */
 bool address_mask_prefix(const uint8_t mask[4], unsigned int *ret) MUST_USE;
 
@@ -55,9 +51,6 @@ bool address_equal(const struct address *a, const struct address *b) MUST_USE;
 
 /* Bytes of an address of family: 4 or 16, 0 for another family. */
 size_t address_size(int family) MUST_USE;
-
-/* Parses aa:bb:cc:dd:ee:ff in either case. False otherwise; *mac untouched then. */
-bool mac_parse(const char *text, uint8_t mac[6]) MUST_USE;
 
 /* Writes lower-case hex with colons. */
 void mac_format(const uint8_t mac[6], char text[MAC_TEXT_MAX]);
