@@ -53,7 +53,8 @@ static int hand_out(void *context, unsigned char *buffer, size_t size, size_t *r
 		count = READ_AHEAD;
 	if (count > size)
 		count = size;
-	memcpy(buffer, builder->bytes + builder->read, count);
+	if (count)
+		memcpy(buffer, builder->bytes + builder->read, count);
 	builder->read += count;
 	*ret_size = count;
 	return 1;
