@@ -20,6 +20,7 @@
 struct progress {
 	struct boot *boot;
 	uint64_t next_ms;
+	bool complete; /* the last line said 100 % */
 };
 
 static void boot_done(struct boot *boot)
@@ -48,16 +49,18 @@ static void show_progress(void *context, const char *what, uint64_t done, uint64
 	char bar[21];
 	uint64_t now = progress->boot->env.now_ms();
 	size_t full = total ? (size_t)(done * 20 / total) : 0;
+	bool complete = total && done == total;
 
 	boot_pump(progress->boot);
-	if (now < progress->next_ms && done != total)
+	if (!total || (complete ? progress->complete : now < progress->next_ms))
 		return;
+	progress->complete = complete;
 	progress->next_ms = now + PROGRESS_EVERY_MS;
 	for (size_t i = 0; i < 20; i++)
 		bar[i] = i < full ? '#' : '.';
 	bar[20] = '\0';
-	log_event(LOG_LEVEL_INFO, what, "progress", "[%s] %3u %% %llu of %llu KiB", bar,
-		total ? (unsigned int)(done * 100 / total) : 0,
+	log_event(LOG_LEVEL_INFO, "fetch", "progress", "[%s] %3u %% %s, %llu of %llu KiB",
+		bar, (unsigned int)(done * 100 / total), what,
 		(unsigned long long)done / 1024, (unsigned long long)total / 1024);
 }
 

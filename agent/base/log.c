@@ -52,7 +52,7 @@ struct log_sink log_sink_stderr(void)
 static void write_fd(void *context, enum log_level level UNUSED, const char *line)
 {
 	char out[LINE_MAX_BYTES + 4];
-	int len = snprintf(out, sizeof(out), "%s\r\n", line);
+	int len = snprintf(out, sizeof(out), "%s\n", line);
 
 	/* A dead console must not stop the boot: short or failed writes are dropped. */
 	if (len > 0 && write((int)(intptr_t)context, out, (size_t)len) < 0)
