@@ -142,7 +142,7 @@ static void parse_times(const uint8_t *bytes, size_t len, struct dhcp_lease *lea
 	}
 	/* RFC 2131 4.4.5: half and seven eighths, and T1 < T2 < the end. */
 	if (!dhcp_option_u32(bytes, len, DHCP_OPTION_REBIND_TIME, &rebind) ||
-		rebind >= whole)
+		rebind < LEASE_MIN_S / 2 || rebind >= whole)
 		rebind = whole - whole / 8;
 	if (!dhcp_option_u32(bytes, len, DHCP_OPTION_RENEW_TIME, &renew) ||
 		renew >= rebind)

@@ -454,6 +454,7 @@ static void times(void **state UNUSED)
 		{{120, 90, 40}, {120, 20, 40}},
 		{{1, 0, 0}, {20, 10, 18}},
 		{{UINT32_MAX, 5, 6}, {UINT32_MAX, UINT32_MAX, UINT32_MAX}},
+		{{120, 60, 1}, {120, 60, 105}},
 		{{120, 1, 100}, {120, 5, 100}},
 	};
 	static const enum dhcp_option codes[] = {
