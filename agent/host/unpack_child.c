@@ -94,6 +94,10 @@ static int raw_error(struct reader *reader)
 
 	if (reader->stream_errno)
 		return err_errno(reader->err, reader->stream_errno, "read the stream");
+	/* the raw format takes everything but nothing */
+	if (text && strstr(text, "Unrecognized archive format"))
+		return err_set(reader->err, E_ARCHIVE, "its %s unpacks to nothing",
+			reader->packing);
 	if (archive_errno(reader->raw) == ENOMEM || (text && strstr(text, "memory")))
 		return err_set(reader->err, E_TOO_BIG,
 			"unpacking its %s needs more than %u MiB of memory; repack with "
@@ -231,7 +235,7 @@ static int write_error(struct reader *reader, const char *path, int code)
 /* A folder may be named again (it has nothing that could differ), a file may not. */
 static int make_directory(struct reader *reader, const char *path)
 {
-	struct stat st;
+	int fd;
 
 	if (path[0] == '\0')
 		return 0; /* the top itself */
@@ -241,8 +245,10 @@ static int make_directory(struct reader *reader, const char *path)
 	}
 	if (errno != EEXIST)
 		return -errno;
-	if (fs_stat(reader->staging_fd, path, false, &st) < 0 || !S_ISDIR(st.st_mode))
-		return -ENOTDIR;
+	fd = fs_open(reader->staging_fd, path, O_PATH | O_DIRECTORY | O_NOFOLLOW);
+	if (fd < 0)
+		return fd == -ENOENT ? -ENOTDIR : fd;
+	fd_close(&fd);
 	return 0;
 }
 
@@ -314,9 +320,6 @@ static int unpack_file(struct reader *reader, char *path, mode_t mode)
 
 static struct unpack_entry entry_of(struct archive_entry *entry)
 {
-	unsigned long set = 0, clear = 0;
-
-	archive_entry_fflags(entry, &set, &clear);
 	return (struct unpack_entry){
 		.name = archive_entry_pathname(entry),
 		.mode = archive_entry_mode(entry),
@@ -324,7 +327,8 @@ static struct unpack_entry entry_of(struct archive_entry *entry)
 		.hardlink = archive_entry_hardlink(entry) != NULL,
 		.sparse = archive_entry_sparse_count(entry) > 0,
 		.attributes = archive_entry_xattr_count(entry) > 0 ||
-			      archive_entry_acl_types(entry) != 0 || set || clear,
+			      archive_entry_acl_types(entry) != 0 ||
+			      archive_entry_fflags_text(entry) != NULL,
 	};
 }
 
