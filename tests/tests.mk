@@ -16,6 +16,8 @@ $(TEST_PROGRAMS) $(TEST_TOOLS): $(BUILD)/host/%: tests/%.c $(HOST_LIB)
 	$(Q)$(DEPS_CC_host) $(CPPFLAGS_all) -Itests $(DEPS_CPPFLAGS_host) $(CFLAGS_all) $(CFLAGS_host) \
 		-MMD -MP -MF $@.d $(LDFLAGS_host) -o $@ $< $(HOST_LIB) $(DEPS_LIBS_host) -lcmocka
 -include $(TEST_PROGRAMS:=.d) $(TEST_TOOLS:=.d)
+$(BUILD)/host/unit/test_model_memory: private LDFLAGS_host += \
+	-Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=strdup
 
 # The agent with tests/fake/sys_fault.c in place of base/sys_default.c.
 FAULT_AGENT := $(BUILD)/host/promenade-fault

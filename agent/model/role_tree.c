@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * libyaml 0.2.5 looks at every open flow collection for each token, and looks for the end
- * of a possible key as far ahead as the document goes: 128 KiB of '[' take 16 s before it
- * yields the second event, so that counting events is too late. Its nesting is therefore
- * watched from the read handler, which hands out 64 bytes at a time and fails when the
- * scanner has gone too deep. The scanner itself says how deep it is; a scan of the bytes
- * beforehand would have to guess what is a quote, a comment or a block scalar.
+ * libyaml 0.2.5 looks at every open flow collection for each token and knows no limit of
+ * depth: 128 KiB of '[' take it 16 s. Three bounds, each enough to stay linear: the
+ * nesting of events; their number; and, before the parser sees them, the nesting of the
+ * scanner, which runs up to 1024 characters ahead to find out whether a bracket begins a
+ * key (measured). That one is watched from the read handler, which hands out 64 bytes at
+ * a time: the scanner itself says how deep it is, where a scan of the bytes beforehand
+ * would have to guess what is a quote, a comment or a block scalar.
  */
 #include "model/role_tree.h"
 
