@@ -148,7 +148,7 @@ static enum dhcp_event tick(struct net *net, struct net_link *link, uint64_t now
 static enum dhcp_event receive(struct net_link *link, uint64_t now_ms)
 {
 	enum dhcp_event last = DHCP_EVENT_NONE;
-	struct packet_frame frame;
+	struct packet_frame frame = {.len = 0};
 
 	while (link->fd >= 0 && packet_receive(link->fd, &frame)) {
 		enum dhcp_event event =
@@ -317,16 +317,19 @@ int net_up(struct net *net, struct fact_lease *ret, struct err *err)
 	return code;
 }
 
-/* The lease is gone: nobody may use the address any longer. */
+/* The network is gone: nobody may use the address any longer. What the kernel took from a
+ * router advertisement it lets go by itself. */
 static int lose(struct net *net, const char *why, struct err *err)
 {
 	struct net_link *link = net->chosen;
+	bool ours = net->static_config || link->client.state != DHCP_STATE_STOPPED;
 	struct err minor = ERR_INIT;
 
 	stop_client(link);
 	net->chosen = NULL;
-	if (link->present &&
-		netlink_flush(&net->netlink, link->link.index, AF_INET, NULL, &minor) < 0)
+	if (ours && link->present &&
+		netlink_flush(&net->netlink, link->link.index, net->config.address.family,
+			NULL, &minor) < 0)
 		log_event(LOG_LEVEL_WARN, "network", "lost", "%s, ignoring", minor.text);
 	return err_set(err, E_NET, "the network on %s is lost: %s", link->link.name, why);
 }
@@ -361,6 +364,9 @@ int net_keep(struct net *net, struct err *err)
 	}
 	if (!link->present)
 		return lose(net, "the link is gone", err);
+	if (!link->carrier_since_ms &&
+		now_ms - link->carrier_gone_ms >= net->request.patience_ms)
+		return lose(net, "its carrier does not come back", err);
 	if (link->carrier_since_ms && link->carrier_since_ms != carrier_since_ms)
 		dhcp_client_confirm(&link->client, now_ms);
 	received = receive(link, now_ms);

@@ -84,18 +84,31 @@ static void set_up(struct net *net, struct net_link *link, uint64_t now_ms)
 			"%s; trying again every %u s", err.text, UP_RETRY_MS / 1000U);
 }
 
+/* The boot link first: a driver may take seconds, and the others can wait for it. */
+static void set_all_up(struct net *net, uint64_t now_ms)
+{
+	for (int boot = 1; boot >= 0; boot--)
+		for (size_t i = 0; i < net->count; i++)
+			if (net->links[i].present && net->links[i].boot == (boot != 0))
+				set_up(net, &net->links[i], now_ms);
+}
+
 /* A carrier that went and came back between two listings shows in the counter only. */
 static void note_carrier(
 	struct net_link *link, const struct nlmsg_link *before, uint64_t now_ms)
 {
 	bool flapped = link->link.carrier_changes != before->carrier_changes;
 
-	if (!link->link.up || !link->link.carrier)
-		link->carrier_since_ms = 0;
-	else if (link->carrier_since_ms == 0 || flapped)
+	if (link->link.up && link->link.carrier) {
+		if (link->carrier_since_ms != 0 && !flapped)
+			return;
 		link->carrier_since_ms = now_ms;
-	else
-		return;
+	} else {
+		if (link->carrier_since_ms == 0)
+			return;
+		link->carrier_since_ms = 0;
+		link->carrier_gone_ms = now_ms;
+	}
 	log_event(LOG_LEVEL_DEBUG, "network", "link", "%s: carrier %s", link->link.name,
 		link->carrier_since_ms ? "on" : "off");
 }
@@ -125,11 +138,11 @@ int net_links_refresh(struct net *net, struct err *err)
 		link->present = true;
 		link->boot = is_boot_link(net, &link->link);
 		note_carrier(link, &before, now_ms);
-		set_up(net, link, now_ms);
 	}
 	for (size_t i = 0; i < net->count; i++)
 		if (!seen[i])
 			forget(&net->links[i]);
+	set_all_up(net, now_ms);
 	return 0;
 }
 
@@ -139,6 +152,8 @@ bool net_links_others_due(struct net *net, uint64_t now_ms)
 
 	if (!net->boot_named)
 		return true;
+	if (net->static_config)
+		return false; /* an address that belongs on that link and no other */
 	if (now_ms - net->started_ms < net->request.grace_ms)
 		return false;
 	return !boot || boot->client.state < DHCP_STATE_REQUESTING;

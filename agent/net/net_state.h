@@ -21,6 +21,7 @@ struct net_link {
 	int fd;    /* packet socket, -1 while the client is stopped */
 	struct dhcp_client client;
 	uint64_t carrier_since_ms; /* 0 without carrier */
+	uint64_t carrier_gone_ms;  /* when it was last lost */
 	uint64_t up_retry_ms;      /* when to try again to set it up */
 	char up_error[128];        /* why it does not go up, or "" */
 };

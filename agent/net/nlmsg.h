@@ -111,12 +111,19 @@ bool nlmsg_parse_route(const struct nlmsg_view *view, struct nlmsg_route *ret) M
  */
 bool nlmsg_parse_rdnss(const struct nlmsg_view *view, struct nlmsg_rdnss *ret) MUST_USE;
 
-/* Requests. type is RTM_NEW* or RTM_DEL*; flags as in linux/netlink.h without
- * NLM_F_REQUEST and NLM_F_ACK, which are added. */
+/* A request that sets the link up or down. NLM_F_ACK is in this one and all below. */
 void nlmsg_put_link_up(struct nlmsg *message, int index, bool up);
+
+/* A request that sets the MTU in bytes. */
 void nlmsg_put_link_mtu(struct nlmsg *message, int index, uint32_t mtu);
+
+/* RTM_NEWADDR or RTM_DELADDR with further flags (NLM_F_CREATE, NLM_F_REPLACE); an IPv4
+ * address gets the broadcast address of its prefix. */
 void nlmsg_put_address(struct nlmsg *message, uint16_t type, uint16_t flags,
 	const struct nlmsg_address *address);
+
+/* RTM_NEWROUTE or RTM_DELROUTE in the main table; a deletion matches any scope, and any
+ * protocol where the route's is 0. */
 void nlmsg_put_route(struct nlmsg *message, uint16_t type, uint16_t flags,
 	const struct nlmsg_route *route);
 

@@ -185,24 +185,23 @@ int packet_open(int link_index, uint16_t port, struct err *err)
 	return fd;
 }
 
-/* Reads the kernel's note on a frame; false when it came with a VLAN tag. */
-static bool read_status(struct msghdr *message, bool *ret_checksum_ready)
+/* Reads the kernel's note on a frame, the one control message that was asked for; false
+ * when it came with a VLAN tag. */
+static bool read_status(const struct msghdr *message, bool *ret_checksum_ready)
 {
+	const struct cmsghdr *note = CMSG_FIRSTHDR(message);
 	struct tpacket_auxdata status;
 
 	*ret_checksum_ready = true;
-	for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c; c = CMSG_NXTHDR(message, c)) {
-		if (c->cmsg_level != SOL_PACKET || c->cmsg_type != PACKET_AUXDATA ||
-			c->cmsg_len < CMSG_LEN(sizeof(status)))
-			continue;
-		memcpy(&status, CMSG_DATA(c), sizeof(status));
-		*ret_checksum_ready = !(status.tp_status & TP_STATUS_CSUMNOTREADY);
-		/* VID 0 is a priority tag on the untagged network (IEEE 802.1Q). */
-		if ((status.tp_status & TP_STATUS_VLAN_VALID) &&
-			(status.tp_vlan_tci & 0x0fff) != 0)
-			return false;
-	}
-	return true;
+	if (!note || note->cmsg_level != SOL_PACKET ||
+		note->cmsg_type != PACKET_AUXDATA ||
+		note->cmsg_len < CMSG_LEN(sizeof(status)))
+		return true;
+	memcpy(&status, CMSG_DATA(note), sizeof(status));
+	*ret_checksum_ready = !(status.tp_status & TP_STATUS_CSUMNOTREADY);
+	/* VID 0 is a priority tag on the untagged network (IEEE 802.1Q). */
+	return !(status.tp_status & TP_STATUS_VLAN_VALID) ||
+	       (status.tp_vlan_tci & 0x0fff) == 0;
 }
 
 bool packet_receive(int fd, struct packet_frame *ret)

@@ -309,6 +309,35 @@ def static_address_on_the_boot_link(lab):
 
 
 @test
+def static_address_waits_for_its_link(lab):
+    """It belongs on the boot link: another one with carrier is not given it, however long it takes."""
+    lab.link("eth0", OWN + "/24")
+    lab.link("eth1", OTHER + "/24", carrier=False)
+    client = lab.tool("up", f"ip=10.78.0.7::{OTHER}:24", "mac=" + lab.mac("eth1"), "grace=500",
+                      "timeout=4000")
+    claim(client.await_end(10) == 1, client.text())
+    claim("carrier on eth1" in client.values()["error"], client.text())
+    claim("10.78.0.7" not in lab.show("address"), lab.show("address"))
+
+
+@test
+def carrier_that_stays_away(lab):
+    """While the agent waits for its role the cable is pulled: another link takes over."""
+    lab.link("eth0", OWN + "/24")
+    lab.link("eth1", OTHER + "/24")
+    lab.dnsmasq("eth0")
+    lab.dnsmasq("eth1", first="10.78.0")
+    client = lab.tool("up", "mac=" + lab.mac("eth0"), "keep=15", "grace=1000", "patience=3000")
+    client.await_text("\nup\n")
+    expect(client, link="eth0")
+    lab.carrier("eth0", False)
+    client.await_text("\nup\n", 12, count=2)
+    expect(client, link="eth1")
+    claim("lost=the network on eth0 is lost: its carrier does not come back" in client.text(), client.text())
+    claim("10.77.0" not in lab.show("address"), "the old address is still there")
+
+
+@test
 def static_ipv6(lab):
     lab.link("eth0", "2001:db8::1/64")
     expect(lab.up("ip=[2001:db8::7]::[2001:db8::1]:64::eth0:none"), address="2001:db8::7/64",
