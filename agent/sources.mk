@@ -3,9 +3,9 @@
 SRC_base := \
 	err fs log proc str sys sys_default
 SRC_model := \
-	cmdline cmdline_ip facts facts_text fstab nic_ids plan role role_address role_check \
-	role_decode role_fields role_mistake role_scalar role_tree role_value role_value_k8s \
-	template version
+	cmdline cmdline_ip daemon_json facts facts_text fstab nic_ids plan role role_address \
+	role_check role_decode role_fields role_mistake role_scalar role_tree role_value \
+	role_value_k8s template toml toml_scan version
 SRC_host := \
 	artifact artifact_place artifact_stamp block block_id borrow credential env fetch \
 	fetch_error fetch_exchange fetch_head fetch_stream journal module module_insert \
@@ -15,7 +15,8 @@ SRC_net := \
 	address clock config dhcp dhcp_client dhcp_options net net_choose net_links net_wait \
 	netlink nlmsg packet slaac sntp
 SRC_steps := \
-	agent artifact_step artifacts cni edit files hostname kernel kexec kubelet machine \
+	agent artifact_step artifacts cni edit engine engine_containerd engine_docker \
+	engine_overlay engine_package exec_flags files hostname kernel kexec kubelet machine \
 	modules network network_ifupdown nic pivot report root root_fsck root_mounts \
 	root_prepared root_spec selinux state steps swap swap_fstab swap_sources sysctl \
 	unit_file units

@@ -93,6 +93,16 @@ static bool any_exists(int fd, const char *const *paths)
 	return false;
 }
 
+bool probe_is_own_kernel(const struct env *env)
+{
+	struct stat run, target;
+
+	if (env->initramfs)
+		return true;
+	return fstat(env->run_fd, &run) == 0 && fstat(env->target_fd, &target) == 0 &&
+	       run.st_dev == target.st_dev && run.st_ino == target.st_ino;
+}
+
 bool probe_unit_enabled(int target_fd, const char *unit)
 {
 	struct strlist names CLEANUP(strlist_done) = STRLIST_INIT;

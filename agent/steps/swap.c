@@ -8,29 +8,21 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/log.h"
 #include "host/probe.h"
 #include "steps/ops.h"
 #include "steps/swap_parts.h"
 
-/* Swap of the running kernel is this node's only in the initramfs or on "/": with --root
- * DIR it is the operator's own machine. */
-static bool is_own_kernel(const struct env *env)
+static int swap_compute(struct step_context *context, const struct step *step,
+	struct edits *edits, struct err *err)
 {
-	struct stat run, target;
+	int rc;
 
-	if (env->initramfs)
-		return true;
-	return fstat(env->run_fd, &run) == 0 && fstat(env->target_fd, &target) == 0 &&
-	       run.st_dev == target.st_dev && run.st_ino == target.st_ino;
-}
-
-static int compute(struct step_context *context, struct edits *edits, struct err *err)
-{
-	int rc = swap_edit_fstab(context->env, context->facts, edits, err);
-
+	(void)step;
+	if (context->role->node.swap == ROLE_SWAP_KEEP)
+		return 0;
+	rc = swap_edit_fstab(context->env, context->facts, edits, err);
 	return rc < 0 ? rc : swap_edit_sources(context->env, edits, err);
 }
 
@@ -39,7 +31,7 @@ static int list_active(struct env *env, struct strlist *changes, struct err *err
 	struct facts now CLEANUP(facts_done) = {.kernel = ""};
 	int rc = 0;
 
-	if (!is_own_kernel(env))
+	if (!probe_is_own_kernel(env))
 		return 0;
 	rc = probe_swaps(env, &now, err);
 	for (size_t i = 0; i < now.swap_count && rc == 0; i++)
@@ -75,12 +67,11 @@ static int swap_check(struct step_context *context, const struct step *step,
 	struct strlist warnings CLEANUP(strlist_done) = STRLIST_INIT;
 	int rc;
 
-	(void)step;
 	if (context->role->node.swap == ROLE_SWAP_KEEP) {
 		step_report_set(ret, STEP_DONE, 0, "kept, as the role says");
 		return 0;
 	}
-	rc = compute(context, &edits, err);
+	rc = swap_compute(context, step, &edits, err);
 	if (rc == 0)
 		rc = edits_check(context->env, &edits, &ret->changes, err);
 	if (rc == 0)
@@ -95,7 +86,7 @@ static int turn_off(struct env *env, struct err *err)
 	struct facts now CLEANUP(facts_done) = {.kernel = ""};
 	int rc = 0;
 
-	if (!is_own_kernel(env))
+	if (!probe_is_own_kernel(env))
 		return 0;
 	rc = probe_swaps(env, &now, err);
 	for (size_t i = 0; i < now.swap_count && rc == 0; i++) {
@@ -117,10 +108,9 @@ static int swap_apply(
 	struct strlist warnings CLEANUP(strlist_done) = STRLIST_INIT;
 	int rc;
 
-	(void)step;
 	if (context->role->node.swap == ROLE_SWAP_KEEP)
 		return 0;
-	rc = compute(context, &edits, err);
+	rc = swap_compute(context, step, &edits, err);
 	if (rc == 0)
 		rc = edits_apply(context->env, &edits, err);
 	if (rc == 0)
@@ -135,6 +125,7 @@ static int swap_apply(
 const struct step_ops step_swap_ops = {
 	.name = "swap",
 	.writes_target = true,
+	.compute = swap_compute,
 	.check = swap_check,
 	.apply = swap_apply,
 };
