@@ -20,9 +20,9 @@ import test_debian  # noqa: E402
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        "--kernel", required=True, metavar="DIR", help="as debian-kernel.sh made it"
+        "--kernel", default="build/kernel", metavar="DIR", help="as debian-kernel.sh made it"
     )
-    parser.add_argument("--build", required=True, metavar="DIR")
+    parser.add_argument("--build", default="build", metavar="DIR")
     options = parser.parse_args()
     test_debian.use(options.kernel, options.build)
     suite = unittest.TestSuite()

@@ -15,7 +15,7 @@ import test_debian
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 QEMU = "qemu-system-x86_64"
-DEADLINE_SECONDS = 120
+DEADLINE_SECONDS = 180
 # In dependency order. xfs is large enough to stay in the kernel's own xz.
 PROBE = (
     "kernel/net/core/failover.ko kernel/drivers/net/net_failover.ko "
