@@ -15,6 +15,7 @@
 #define DROPIN_DIR "kubelet.service.d"
 #define PACKAGE_DROPIN "/usr/lib/systemd/system/" DROPIN_DIR "/10-kubeadm.conf"
 #define PACKAGE_BINARY "/usr/bin/kubelet"
+#define FLAGS_PATH "/var/lib/kubelet/kubeadm-flags.env"
 
 /* kubernetes/release cmd/krel/templates/latest/kubelet/kubelet.service */
 static const char unit_text[] = "[Unit]\n"
@@ -254,6 +255,28 @@ static int add_extra_args(
 	return 0;
 }
 
+/* The node address: of the lease or, in a boot without network, the one that was written
+ * before. address is "" when there is neither. */
+static int find_node_ip(const struct step_context *context, char *address, size_t size)
+{
+	static const char flag[] = "--node-ip=";
+	struct buf text CLEANUP(buf_done) = BUF_INIT;
+	const char *found;
+	int rc;
+
+	(void)str_copy(address, size, context->facts->lease.address);
+	if (context->facts->lease.known)
+		return 0;
+	*address = '\0';
+	rc = fs_read(context->env->target_fd, FLAGS_PATH, FS_TEXT_MAX, &text, NULL);
+	found = rc == 0 ? strstr(buf_text(&text), flag) : NULL;
+	if (found)
+		(void)snprintf(address, size, "%.*s",
+			(int)strcspn(found + strlen(flag), " \"\n"),
+			found + strlen(flag));
+	return rc == -ENOENT ? 0 : rc;
+}
+
 /* Sorted, as kubeadm writes them. The node name is given, so that neither a DHCP server
  * nor the OS can make the node's certificate wrong. */
 static int collect_flags(
@@ -261,11 +284,15 @@ static int collect_flags(
 {
 	const struct role_node *node = &context->role->node;
 	const struct role_kubelet *kubelet = &node->kubelet;
-	const struct fact_lease *lease = &context->facts->lease;
 	const char *socket = engines[node->engine].socket;
 	struct buf labels CLEANUP(buf_done) = BUF_INIT,
 			  taints CLEANUP(buf_done) = BUF_INIT;
-	int rc = join_labels(&kubelet->labels, &labels);
+	char node_ip[64];
+	int rc = find_node_ip(context, node_ip, sizeof(node_ip));
+
+	if (rc < 0)
+		return err_errno(err, -rc, "read '" FLAGS_PATH "'");
+	rc = join_labels(&kubelet->labels, &labels);
 
 	if (rc == 0)
 		rc = join_taints(&kubelet->taints, &taints);
@@ -275,8 +302,7 @@ static int collect_flags(
 	if (rc == 0)
 		rc = add_flag(flags, kubelet, "hostname-override", context->role->name);
 	if (rc == 0)
-		rc = add_flag(
-			flags, kubelet, "node-ip", lease->known ? lease->address : "");
+		rc = add_flag(flags, kubelet, "node-ip", node_ip);
 	if (rc == 0)
 		rc = add_flag(flags, kubelet, "node-labels", buf_text(&labels));
 	if (rc == 0)
@@ -302,8 +328,8 @@ static int add_flags(struct step_context *context, struct edits *edits, struct e
 	if (rc == 0)
 		rc = buf_add_str(&text, "\"\n");
 	if (rc == 0)
-		rc = edits_add_file(edits, "/var/lib/kubelet/kubeadm-flags.env", &text,
-			0644, "node address, name, labels, taints, runtime endpoint");
+		rc = edits_add_file(edits, FLAGS_PATH, &text, 0644,
+			"node address, name, labels, taints, runtime endpoint");
 	return rc < 0 ? err_errno(err, ENOMEM, "kubelet flags") : 0;
 }
 

@@ -191,9 +191,14 @@ static int pin_networkmanager(const struct pin *pin, struct edits *edits, struct
 		{"controller", NULL}, {NULL, NULL}};
 	struct buf text CLEANUP(buf_done) = BUF_INIT;
 	char path[128];
+	/* NetworkManager of the RHEL family reads these too (nm-settings-ifcfg-rh(5)). */
+	static const struct pin_conflict ifcfg[] = {
+		{"BRIDGE", NULL}, {"MASTER", NULL}, {NULL, NULL}};
 	int rc = pin_refuse(
 		pin, "/etc/NetworkManager/system-connections/", "", conflicts, err);
 
+	if (rc == 0)
+		rc = pin_refuse(pin, "/etc/sysconfig/network-scripts/", "", ifcfg, err);
 	if (rc < 0)
 		return rc;
 	rc = buf_printf(&text,
