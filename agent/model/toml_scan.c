@@ -170,6 +170,22 @@ static bool skip_brackets(struct scanner *s)
 	return false;
 }
 
+/* Numbers, booleans, dates. A date-time may have a blank before its time. */
+static void skip_bare_value(struct scanner *s)
+{
+	size_t start = s->pos;
+
+	for (;;) {
+		while (is_bare(peek(s)) || (peek(s) && strchr("+.:", peek(s))))
+			s->pos++;
+		if (s->pos - start != strlen("2026-11-22") || s->text[start + 4] != '-' ||
+			peek(s) != ' ' || s->pos + 1 >= s->len ||
+			s->text[s->pos + 1] < '0' || s->text[s->pos + 1] > '9')
+			return;
+		s->pos++;
+	}
+}
+
 static bool take_value(struct scanner *s, struct toml_statement *ret)
 {
 	char c;
@@ -187,11 +203,7 @@ static bool take_value(struct scanner *s, struct toml_statement *ret)
 		if (!skip_brackets(s))
 			return false;
 	} else {
-		/* Numbers, booleans, dates; a date may hold one blank. */
-		while (s->pos < s->len && !strchr("#\r\n", s->text[s->pos]))
-			s->pos++;
-		while (s->pos > ret->value_start && is_blank(s->text[s->pos - 1]))
-			s->pos--;
+		skip_bare_value(s);
 	}
 	ret->value_end = s->pos;
 	return ret->value_end > ret->value_start;

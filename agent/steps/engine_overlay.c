@@ -16,24 +16,28 @@
 
 #define TRY_DIR ".promenade-overlay"
 
-/* The nearest directory on the way to path that exists: the same file system, unless path
- * itself is a mount, and then it exists. */
-static int open_nearest(struct env *env, const char *path)
+/* Cuts the last component off; false at the root. */
+static bool go_up(char *path)
 {
-	char prefix[256];
+	char *slash = strrchr(path, '/');
+
+	if (!path[0])
+		return false;
+	*(slash ? slash : path) = '\0';
+	return true;
+}
+
+/* Opens the nearest directory on the way to path that exists, and cuts path to it: the
+ * same file system, unless path itself is a mount, and then it exists. */
+static int open_nearest(struct env *env, char *path)
+{
 	int fd;
 
-	(void)str_copy(prefix, sizeof(prefix), path);
-	for (;;) {
-		char *slash;
-
+	do {
 		fd = fs_open(
-			env->target_fd, prefix[0] ? prefix : "/", O_RDONLY | O_DIRECTORY);
-		if (fd != -ENOENT || !prefix[0])
-			return fd;
-		slash = strrchr(prefix, '/');
-		*(slash ? slash : prefix) = '\0';
-	}
+			env->target_fd, path[0] ? path : "/", O_RDONLY | O_DIRECTORY);
+	} while (fd == -ENOENT && go_up(path));
+	return fd;
 }
 
 /* 1 with d_type, 0 without, -1 when there is nothing to see it by. "." and ".." have a
@@ -52,13 +56,40 @@ static int dtype_of(int fd)
 	return -1;
 }
 
+/* An empty directory says nothing: the ones above are asked, on the same file system. */
+static int dtype_above(struct env *env, char *path, int *ret)
+{
+	dev_t dev = 0;
+	bool first = true;
+
+	*ret = -1;
+	do {
+		struct stat st;
+		int fd CLEANUP(fd_close) = open_nearest(env, path);
+
+		if (fd < 0)
+			return fd;
+		if (fstat(fd, &st) < 0)
+			return -errno;
+		if (!first && st.st_dev != dev)
+			break;
+		dev = st.st_dev;
+		first = false;
+		*ret = dtype_of(fd);
+	} while (*ret < 0 && go_up(path));
+	return 0;
+}
+
 int engine_check_dtype(struct env *env, const char *data_root, struct err *err)
 {
-	int fd CLEANUP(fd_close) = open_nearest(env, data_root);
+	char path[256];
+	int rc, dtype;
 
-	if (fd < 0)
-		return err_errno(err, -fd, "look at '%s'", data_root);
-	if (dtype_of(fd) == 0)
+	(void)str_copy(path, sizeof(path), data_root);
+	rc = dtype_above(env, path, &dtype);
+	if (rc < 0)
+		return err_errno(err, -rc, "look at '%s'", data_root);
+	if (dtype == 0)
 		return err_set(err, E_CHECK,
 			"the file system of '%s' reports no d_type, overlay loses files "
 			"there: XFS must be made with ftype=1, ext4 with filetype; make "
@@ -115,11 +146,13 @@ static int remove_dirs(struct env *env, int fd, struct err *err)
 int engine_try_overlay(struct env *env, const char *data_root, struct err *err)
 {
 	struct err late = ERR_INIT;
+	char path[256];
 	int rc, fd CLEANUP(fd_close) = -1;
 
 	if (!probe_is_own_kernel(env))
 		return 0;
-	fd = open_nearest(env, data_root);
+	(void)str_copy(path, sizeof(path), data_root);
+	fd = open_nearest(env, path);
 	if (fd < 0)
 		return err_errno(err, -fd, "look at '%s'", data_root);
 	rc = remove_dirs(env, fd, err);

@@ -55,9 +55,9 @@ static void put_link(struct machine *m, const char *path, const char *target)
 		fail_msg("%s", err.text);
 }
 
-static void run_tool(const char *const *argv)
+static void run_tool(const char *const *argv, const char *input)
 {
-	struct proc_spec spec = {.argv = argv, .timeout_ms = 60000};
+	struct proc_spec spec = {.argv = argv, .input = input, .timeout_ms = 60000};
 	struct proc_result result = {0};
 	struct err err = ERR_INIT;
 
@@ -130,9 +130,7 @@ static void put_image_disk(struct machine *m)
 {
 	static const char dir[] = PCI "/0000:00:04.0/virtio1/block/vda";
 	char path[200], disk[128], part[3][128];
-	const char *const sgdisk[] = {"/sbin/sgdisk", "-n1:2048:+3M", "-n2:0:+2M",
-		"-t2:8200", "-u1:11111111-2222-3333-4444-555555555555", "-n3:0:0", disk,
-		NULL};
+	const char *const sfdisk[] = {"/sbin/sfdisk", "-q", disk, NULL};
 	const char *const mke2fs[] = {"/sbin/mke2fs", "-q", "-t", "ext4", "-L",
 		"root disk", "-U", "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee", part[0], NULL};
 	const char *const mkswap[] = {"/sbin/mkswap", "-q", part[1], NULL};
@@ -146,9 +144,12 @@ static void put_image_disk(struct machine *m)
 		(void)snprintf(part[i], sizeof(part[i]), "%s/dev/vda%d", m->run, i + 1);
 		assert_int_equal(truncate(part[i], (3 - i) << 20), 0);
 	}
-	run_tool(sgdisk);
-	run_tool(mke2fs);
-	run_tool(mkswap);
+	run_tool(sfdisk,
+		"label: gpt\n"
+		"size=6144, type=linux, uuid=11111111-2222-3333-4444-555555555555\n"
+		"size=4096, type=swap\nsize=2048, type=linux\n");
+	run_tool(mke2fs, NULL);
+	run_tool(mkswap, NULL);
 	(void)snprintf(path, sizeof(path), "%s/size", dir);
 	put(m, path, "16384\n");
 	(void)snprintf(path, sizeof(path), "%s/ro", dir);

@@ -674,8 +674,8 @@ int main(void)
 	};
 
 	if (geteuid() != 0) {
-		print_message("[  SKIPPED ] test_root: needs root for mount(2)\n");
-		return 77; /* automake's code for skipped */
+		print_message("needs root for mount(2)\n[  SKIPPED ] 16 test(s).\n");
+		return 0;
 	}
 	if (unshare(CLONE_NEWNS) < 0 ||
 		mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
