@@ -5,7 +5,6 @@
  * that the kernel command line names (probe=PATH,PATH,... below the module folder), says
  * each result, and powers off.
  */
-#define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>

@@ -25,7 +25,15 @@ PROBE = (
 
 
 def compile_init(out):
-    command = ["gcc", "-static", "-Os", "-o", out, os.path.join(HERE, "probe_init.c")]
+    command = [
+        "gcc",
+        "-static",
+        "-Os",
+        "-D_GNU_SOURCE",
+        "-o",
+        out,
+        os.path.join(HERE, "probe_init.c"),
+    ]
     subprocess.run(command, check=True)
 
 
