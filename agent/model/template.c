@@ -137,8 +137,8 @@ static int take_variable(struct expansion *expansion, const char *text, struct e
 	int rc;
 
 	if (text[skip + len] != '}')
-		return err_set(err, E_USAGE, "role URL '%s': '{' without '}'",
-			expansion->shown);
+		return err_set(
+			err, E_USAGE, "role URL '%s': '{' without '}'", expansion->shown);
 	rc = add_variable(expansion, text + skip, len, err);
 	return rc < 0 ? rc : (int)(skip + len + 1);
 }
@@ -151,8 +151,8 @@ static int take_next(struct expansion *expansion, const char *text, struct err *
 	if (text[0] == '{' || (text[0] == '$' && text[1] == '{'))
 		return take_variable(expansion, text, err);
 	if (text[0] == '}')
-		return err_set(err, E_USAGE, "role URL '%s': '}' without '{'",
-			expansion->shown);
+		return err_set(
+			err, E_USAGE, "role URL '%s': '}' without '{'", expansion->shown);
 	if (text[0] == '#')
 		return err_set(err, E_USAGE,
 			"role URL '%s': a fragment ('#') is never sent to the server",
@@ -164,52 +164,50 @@ static int take_next(struct expansion *expansion, const char *text, struct err *
 	return rc < 0 ? err_errno(err, ENOMEM, "expand the role URL") : 1;
 }
 
-/* Scheme and host: everything up to the path. A variable there would let a name that DHCP
- * or the firmware gave choose the server. */
-static int check_authority(
-	const struct expansion *expansion, size_t *ret_len, struct err *err)
+/* Scheme and host: the bytes up to the path; 0 where there is no host. Without the test
+ * of the scheme a path with "://" somewhere in it would pass. */
+static size_t authority_len(const char *template)
 {
-	const char *template = expansion->template;
-	const char *host = strstr(template, "://");
-	size_t len;
+	size_t scheme = strcspn(template, ":/?#{"), host;
 
-	if (!host)
-		return err_set(err, E_USAGE, "role URL '%s': not a URL with a host",
-			expansion->shown);
-	len = (size_t)(host - template) + 3;
-	len += strcspn(template + len, "/?#");
-	if (strcspn(template, "{}") < len)
-		return err_set(err, E_USAGE,
-			"role URL '%s': variables belong into path and query, not into "
-			"the "
-			"host",
-			expansion->shown);
-	if (strcspn(template, "@") < len)
-		return err_set(err, E_USAGE,
-			"role URL: a user name or password is in it, which everybody on "
-			"the "
-			"machine could read from /proc/cmdline; take it out");
-	*ret_len = len;
-	return 0;
+	if (!scheme || strncmp(template + scheme, "://", 3) != 0)
+		return 0;
+	host = strcspn(template + scheme + 3, "/?#");
+	return host ? scheme + 3 + host : 0;
 }
 
+/* What the whole template must be, before any variable is looked at. A variable in the
+ * host would let a name that DHCP or the firmware gave choose the server. */
 static int check_template(struct expansion *expansion, struct err *err)
 {
-	const char *template = expansion->template;
+	const char *template = expansion->template, *shown = expansion->shown;
+	size_t authority = authority_len(template);
 
+	if (memchr(template, '@', authority))
+		return err_set(err, E_USAGE,
+			"role URL: a user name or password is in it, for all to read in "
+			"/proc/cmdline; take it out");
 	(void)snprintf(expansion->shown, sizeof(expansion->shown), "%.*s",
 		(int)strcspn(template, "?"), template);
 	str_make_printable(expansion->shown);
+	if (!authority)
+		return err_set(
+			err, E_USAGE, "role URL '%s': not a URL with a host", shown);
+	if (memchr(template, '{', authority) || memchr(template, '}', authority))
+		return err_set(err, E_USAGE,
+			"role URL '%s': variables belong into path and query, not the "
+			"host",
+			shown);
 	if (strlen(template) > TEMPLATE_URL_MAX)
 		return err_set(err, E_TOO_BIG, "role URL '%s': longer than %u bytes",
-			expansion->shown, TEMPLATE_URL_MAX);
+			shown, TEMPLATE_URL_MAX);
 	for (const char *p = template; *p; p++)
 		if (*p <= 0x20 || *p > 0x7e)
 			return err_set(err, E_USAGE,
 				"role URL '%s': holds a space or a byte that is not "
 				"ASCII; "
 				"write it as %%XX",
-				expansion->shown);
+				shown);
 	return 0;
 }
 
@@ -239,11 +237,9 @@ static bool has_dot_segment(const char *path)
 static int expand(struct expansion *expansion, struct err *err)
 {
 	const char *text = expansion->template;
-	size_t authority = 0;
+	size_t authority = authority_len(text);
 	int rc = check_template(expansion, err);
 
-	if (rc == 0)
-		rc = check_authority(expansion, &authority, err);
 	if (rc < 0)
 		return rc;
 	if (buf_add(&expansion->url, text, authority) < 0)

@@ -93,7 +93,10 @@ static void refuses(void **state)
 	refuse("https://h/{uu{id}}", &known, E_USAGE, "without '}'");
 	refuse("https://h/uuid}", &known, E_USAGE, "without '{'");
 	refuse("https://{hostname}/x", &known, E_USAGE, "host");
-	refuse("{hostname}://h/x", &known, E_USAGE, "host");
+	refuse("{hostname}://h/x", &known, E_USAGE, "not a URL");
+	refuse("x/y#z://h/x", &known, E_USAGE, "not a URL");
+	refuse("://h/x", &known, E_USAGE, "not a URL");
+	refuse("https:///x", &known, E_USAGE, "not a URL");
 	refuse("/roles/{uuid}", &known, E_USAGE, "not a URL");
 	refuse("https://h/x#y", &known, E_USAGE, "fragment");
 	refuse("https://h/x y", &known, E_USAGE, "space");
