@@ -38,9 +38,9 @@ int probe_swaps(struct env *env, struct facts *facts, struct err *err) MUST_USE;
  * when built in or there, 0 when that tree has none, -1 when there is no such tree. */
 int probe_module(int rootfd, const char *release, const char *name) MUST_USE;
 
-/* True when the running kernel is the one that the target will run on, so that its swaps are
- * the node's and a test mount says something about the node: in the initramfs, and on "/".
- * With --root DIR it is the operator's own machine. */
+/* True when the running kernel is the one that the target will run on, so that its swaps
+ * are the node's and a test mount says something about the node: in the initramfs, and on
+ * "/". With --root DIR it is the operator's own machine. */
 bool probe_is_own_kernel(const struct env *env) MUST_USE;
 
 /* True when a unit of the target is enabled: wanted or required by something in
