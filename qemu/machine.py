@@ -169,13 +169,14 @@ class Lines:
 
     def feed(self, data):
         """Yields (line, transient)."""
-        self._rest = (self._rest + data).replace(b"\r\n", b"\n")
+        self._rest += data
         while True:
-            match = re.search(rb"\n|\r(?=.)", self._rest, re.S)
+            # A terminal that adds a carriage return to a writer's own leaves two of them.
+            match = re.search(rb"\r*\n|\r(?=[^\r\n])", self._rest)
             if not match:
                 return
             line, self._rest = self._rest[:match.start()], self._rest[match.end():]
-            yield ANSI.sub(b"", line).decode(errors="replace").rstrip(), match.group() != b"\n"
+            yield ANSI.sub(b"", line).decode(errors="replace").rstrip(), b"\n" not in match.group()
 
 
 class Machine:

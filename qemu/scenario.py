@@ -33,6 +33,7 @@ class Scenario:
     modules: bool = False
     arguments: str = ""
     inject: bool = False  # the role comes as a file by iPXE
+    rtc: str | None = None  # what the machine's clock says at power-on
     until: str | None = None  # the boot ends, and is good, with a console line like this
 
 
@@ -46,6 +47,8 @@ SCENARIOS = [
     Scenario("uefi-first", "UEFI, a machine that needs the work", "uefi", "uefi"),
     Scenario("bios-inject", "BIOS, the role as a file by iPXE", "bios", "inject", inject=True),
     Scenario("uefi-inject", "UEFI, the role as a file by iPXE", "uefi", "inject", inject=True),
+    Scenario("bios-dead-battery", "BIOS, a clock that stands at 2011", "bios", "battery",
+             rtc="2011-11-11T11:11:00"),
     Scenario("bios-local", "BIOS, a boot server with nothing for us: the local disk boots", "bios",
              "local", until=rig.LOCAL_DISK_WORDS),
     Scenario("modules", "BIOS, an installed OS without the netboot kernel's modules", "bios",
@@ -231,7 +234,7 @@ def run(scenario, site, options):
     known = len(site.servers.events)
     try:
         outcome = site.boot(scenario.name, disk, scenario.firmware, options.limit, terminal.line,
-                            scenario.until)
+                            scenario.until, rtc=scenario.rtc)
     finally:
         terminal.close()
         if not scenario.provisioning:

@@ -62,51 +62,115 @@ PROVISIONING = """
 	}}
 """
 
-def free_port():
-    """A TCP port of loopback that nobody listens on now."""
+def _is_free(port):
     with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def choose_ports(folder, names):
+    """name -> TCP port of loopback that nobody listens on now. The same ones as last time where
+    they are free: they are in the roles, and a role that has changed is work for the agent."""
+    path = os.path.join(folder, "ports.json")
+    try:
+        with open(path, encoding="utf-8") as file:
+            ports = json.load(file)
+        if set(ports) == set(names) and all(_is_free(port) for port in ports.values()):
+            return ports
+    except (OSError, ValueError):
+        pass
+    probes = [socket.socket() for _ in names]
+    for probe in probes:
         probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    ports = {name: probe.getsockname()[1] for name, probe in zip(names, probes)}
+    for probe in probes:
+        probe.close()
+    os.makedirs(folder, exist_ok=True)
+    with open(path, "w", encoding="utf-8") as file:
+        json.dump(ports, file)
+    return ports
+
+
+# openssl ca is the one command of OpenSSL 3.0 that can backdate: the clock of a machine with a dead
+# battery starts at the agent's build time, and that is before now.
+CA_CONFIG = """
+[ca]
+default_ca = rig
+[rig]
+new_certs_dir = {folder}
+database = {folder}/index.txt
+serial = {folder}/serial
+policy = any
+default_md = sha256
+unique_subject = no
+rand_serial = yes
+[any]
+commonName = supplied
+[authority]
+basicConstraints = critical,CA:true
+keyUsage = critical,keyCertSign,cRLSign
+subjectKeyIdentifier = hash
+[server]
+basicConstraints = CA:false
+keyUsage = critical,digitalSignature
+extendedKeyUsage = serverAuth
+subjectKeyIdentifier = hash
+authorityKeyIdentifier = keyid
+subjectAltName = {names}
+"""
+NOT_BEFORE = "20240101000000Z"
+SERVER_NAMES = (f"IP:{HOST_ADDRESS}", "IP:127.0.0.1", "DNS:provision.test")
 
 
 def _openssl(*arguments):
-    subprocess.run(["openssl", *arguments], check=True, stdout=subprocess.DEVNULL,
-                   stderr=subprocess.PIPE)
+    done = subprocess.run(["openssl", *arguments], stdout=subprocess.DEVNULL,
+                          stderr=subprocess.PIPE, text=True, check=False)
+    if done.returncode != 0:
+        raise SystemExit(f"openssl {arguments[0]} fails:\n{done.stderr}")
+
+
+def _new_key(path, subject, request):
+    _openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-sha256",
+             "-subj", f"/CN={subject}", "-keyout", path, "-out", request)
+    os.chmod(path, 0o600)
+
+
+def _sign(folder, names, request, out, *arguments):
+    config = os.path.join(folder, "ca.conf")
+    with open(config, "w", encoding="ascii") as file:
+        file.write(CA_CONFIG.format(folder=folder, names=",".join(names)))
+    with open(os.path.join(folder, "index.txt"), "a", encoding="ascii"):
+        pass
+    _openssl("ca", "-batch", "-notext", "-config", config, "-startdate", NOT_BEFORE, "-in", request,
+             "-out", out, "-keyfile", os.path.join(folder, "ca.key"), *arguments)
+    os.remove(request)
 
 
 def make_authority(folder):
     """A CA (ca.crt, ca.key: ECDSA P-256) in folder; kept when it is there and good for a week."""
-    certificate, key = os.path.join(folder, "ca.crt"), os.path.join(folder, "ca.key")
+    certificate, request = os.path.join(folder, "ca.crt"), os.path.join(folder, "ca.csr")
     if os.path.exists(certificate) and subprocess.run(
             ["openssl", "x509", "-checkend", "604800", "-noout", "-in", certificate],
             stdout=subprocess.DEVNULL, check=False).returncode == 0:
         return certificate
     os.makedirs(folder, exist_ok=True)
-    # Backdated by nothing: openssl 3.0 cannot. The agent's clock floor is its build time, so the
-    # CA must not be younger than the guest's clock by more than the rig's own setting of it.
-    _openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-             "-sha256", "-days", "30", "-subj", "/CN=Promenade rig CA",
-             "-addext", "basicConstraints=critical,CA:true",
-             "-addext", "keyUsage=critical,keyCertSign,cRLSign",
-             "-keyout", key, "-out", certificate)
-    os.chmod(key, 0o600)
+    _new_key(os.path.join(folder, "ca.key"), "Promenade rig CA", request)
+    _sign(folder, SERVER_NAMES, request, certificate, "-selfsign", "-extensions", "authority",
+          "-enddate", time.strftime("%Y%m%d%H%M%SZ", time.gmtime(time.time() + 30 * 86400)))
     return certificate
 
 
-def make_certificate(folder, out_dir, names=(f"IP:{HOST_ADDRESS}", "IP:127.0.0.1",
-                                             "DNS:provision.test")):
+def make_certificate(folder, out_dir, names=SERVER_NAMES):
     """A server certificate of the CA in folder: out_dir/server.crt and server.key."""
-    request, extensions = (os.path.join(out_dir, name) for name in ("server.csr", "server.ext"))
-    key = os.path.join(out_dir, "server.key")
-    _openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-sha256",
-             "-subj", "/CN=provision.test", "-keyout", key, "-out", request)
-    with open(extensions, "w", encoding="ascii") as file:
-        file.write("basicConstraints=CA:false\nkeyUsage=critical,digitalSignature\n"
-                   "extendedKeyUsage=serverAuth\nsubjectAltName=" + ",".join(names) + "\n")
-    _openssl("x509", "-req", "-in", request, "-CA", os.path.join(folder, "ca.crt"),
-             "-CAkey", os.path.join(folder, "ca.key"), "-CAcreateserial", "-sha256",
-             "-days", "7", "-extfile", extensions, "-out", os.path.join(out_dir, "server.crt"))
-    os.chmod(key, 0o600)
+    request = os.path.join(out_dir, "server.csr")
+    _new_key(os.path.join(out_dir, "server.key"), "provision.test", request)
+    _sign(folder, names, request, os.path.join(out_dir, "server.crt"),
+          "-cert", os.path.join(folder, "ca.crt"), "-extensions", "server",
+          "-enddate", time.strftime("%Y%m%d%H%M%SZ", time.gmtime(time.time() + 7 * 86400)))
 
 
 class _Events(http.server.BaseHTTPRequestHandler):
@@ -159,7 +223,7 @@ class Servers:
                        "provision": os.path.abspath(provision_root)}
         make_authority(authority_dir)
         make_certificate(authority_dir, self.run_dir)
-        self.ports = {"boot": free_port(), "provision": free_port(), "plain": free_port()}
+        self.ports = choose_ports(authority_dir, ("boot", "provision", "plain"))
         self._processes = {}
         self._receiver = _EventServer(os.path.join(self.run_dir, "events.jsonl"))
         threading.Thread(target=self._receiver.serve_forever, daemon=True).start()
