@@ -428,20 +428,23 @@ static int run_round(struct job *jobs, size_t count, struct fetch *fetch,
 	const struct fetch_progress *progress, struct err *err)
 {
 	struct fetch_stream *streams = calloc(count, sizeof(*streams));
+	struct err why = ERR_INIT;
 	size_t used = 0;
-	int rc = 0;
+	int rc;
 
 	if (!streams)
 		return err_errno(err, ENOMEM, "fetch artifacts");
 	for (size_t i = 0; i < count; i++)
 		if (jobs[i].todo)
 			fill_stream(&jobs[i], &streams[used++]);
-	rc = fetch_streams(fetch, streams, used, progress, err);
+	rc = fetch_streams(fetch, streams, used, progress, &why);
 	for (size_t i = 0; i < count; i++)
 		if (jobs[i].todo)
 			job_settle(&jobs[i]);
 	free(streams);
-	return rc == -E_BUG ? rc : 0;
+	if (rc != -E_BUG)
+		return 0; /* each job has its own */
+	return err_set(err, E_BUG, "%s", why.text);
 }
 
 static bool any_todo(const struct job *jobs, size_t count)

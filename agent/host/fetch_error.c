@@ -58,11 +58,11 @@ static const struct {
 	{"has been revoked", "is revoked", "issue a new one", false},
 };
 
-/* Numbers of mbedTLS errors in libcurl's text that mean "the connection went away":
- * NET_CONN_RESET, NET_RECV_FAILED, NET_SEND_FAILED, SSL_CONN_EOF, SSL_PEER_CLOSE_NOTIFY.
- */
-static const char *const tls_cut_signs[] = {
-	"(-0x0050)", "(-0x004C)", "(-0x004E)", "(-0x7280)", "(-0x7880)"};
+/* In libcurl's text for a failed handshake: the connection went away. The numbers are
+ * mbedTLS's NET_CONN_RESET, NET_RECV_FAILED, NET_SEND_FAILED, SSL_CONN_EOF,
+ * SSL_PEER_CLOSE_NOTIFY. */
+static const char *const tls_cut_signs[] = {"(-0x0050)", "(-0x004C)", "(-0x004E)",
+	"(-0x7280)", "(-0x7880)", "Recv failure", "Send failure"};
 
 /* MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE. */
 #define TLS_ALERT_SIGN "(-0x7780)"
@@ -78,7 +78,7 @@ static const struct {
 	{CURLE_PARTIAL_FILE, E_NET, "the connection was cut"},
 	{CURLE_RECV_ERROR, E_NET, "the connection was cut"},
 	{CURLE_SEND_ERROR, E_NET, "the connection was cut"},
-	{CURLE_GOT_NOTHING, E_NET, "the server closed without an answer"},
+	{CURLE_GOT_NOTHING, E_NET, "the server closed without a whole answer"},
 	{CURLE_SSL_CONNECT_ERROR, E_TLS, "no TLS connection"},
 	{CURLE_PEER_FAILED_VERIFICATION, E_TLS, "the server's certificate is refused"},
 	{CURLE_SSL_CERTPROBLEM, E_TLS,
@@ -123,6 +123,19 @@ static bool has_cut_sign(const char *text)
 	return false;
 }
 
+/* With TLS 1.3 a server refuses a missing client certificate after the handshake, and its
+ * alert is often lost with the connection. */
+static bool wants_certificate(
+	const struct fetch_exchange *exchange, CURLcode result, const char *detail)
+{
+	bool cut = result == CURLE_SEND_ERROR || result == CURLE_RECV_ERROR ||
+		   (result == CURLE_SSL_CONNECT_ERROR && strstr(detail, "Send failure"));
+
+	return cut && exchange->head.status == 0 &&
+	       !exchange->fetch->config.client_cert_pem && exchange->url &&
+	       strncmp(exchange->url, "https:", 6) == 0;
+}
+
 int fetch_error_curl(
 	const struct fetch_exchange *exchange, CURLcode result, struct err *err)
 {
@@ -151,6 +164,12 @@ int fetch_error_curl(
 		code = curl_causes[i].code;
 		text = curl_causes[i].text;
 	}
+	if (wants_certificate(exchange, result, detail))
+		return err_set(err, E_NET,
+			"'%s': the connection was cut before any answer; does the server "
+			"want a client certificate? The policy of the image has none "
+			"(%s)",
+			url, detail);
 	if (has_cut_sign(detail))
 		return err_set(
 			err, E_NET, "'%s': the connection was cut (%s)", url, detail);

@@ -382,9 +382,12 @@ int fetch_exchange_end(struct fetch_exchange *exchange, CURLcode result, struct 
 			*err = exchange->err;
 		return err_wrap(err, "'%s'", url);
 	}
-	if (is_redirect(exchange))
+	/* libcurl takes a connection that closes within the head for an empty answer */
+	if (result == CURLE_OK && !exchange->head.complete)
+		result = CURLE_GOT_NOTHING;
+	if (exchange->head.complete && is_redirect(exchange))
 		return follow(exchange, err);
-	if (exchange->head.status >= 100 && !is_success(exchange))
+	if (exchange->head.complete && !is_success(exchange))
 		return fetch_error_status(exchange, err);
 	if (result != CURLE_OK)
 		return fetch_error_curl(exchange, result, err);

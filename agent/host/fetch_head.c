@@ -101,6 +101,10 @@ bool fetch_head_line(struct fetch_head *head, const char *line, size_t len)
 		return true; /* no field that is read here is so long or has a NUL */
 	memcpy(text, line, len);
 	text[len] = '\0';
+	if (text[strspn(text, "\r\n")] == '\0') {
+		head->complete = true;
+		return true;
+	}
 	if (strncasecmp(text, "HTTP/", 5) == 0) {
 		head_status(head, text);
 		return true;

@@ -21,6 +21,7 @@
 struct fetch_head {
 	size_t bytes; /* of this and earlier heads of the exchange (1xx) */
 	long status;
+	bool complete; /* the empty line at its end was there */
 	bool has_length;
 	uint64_t length; /* Content-Length */
 	bool has_range;

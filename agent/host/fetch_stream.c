@@ -311,19 +311,17 @@ static void slot_unblock(struct slot *slot)
 	struct fetch_stream *stream = slot->stream;
 
 	ready.fd = stream->sink.poll_fd(stream->sink.context, &ready.events);
-	if (ready.fd < 0 || poll(&ready, 1, 0) != 0) {
-		if (slot->state == SLOT_RUNNING) {
-			slot->exchange.paused = false;
-			/* a failure comes back as the exchange's result */
-			(void)curl_easy_pause(slot->exchange.easy, CURLPAUSE_CONT);
-		}
-		return;
-	}
-	if (slot->blocked_ms && now_ms(slot) - slot->blocked_ms > limits->sink_stall_ms)
+	if (slot->blocked_ms && now_ms(slot) - slot->blocked_ms > limits->sink_stall_ms) {
 		slot_end(slot,
 			err_set(&stream->err, E_TIMEOUT,
 				"'%s': nothing was taken for %u s; is the disk stuck?",
 				stream->name, limits->sink_stall_ms / 1000));
+	} else if (slot->state == SLOT_RUNNING &&
+		   (ready.fd < 0 || poll(&ready, 1, 0) != 0)) {
+		slot->exchange.paused = false;
+		/* a failure comes back as the exchange's result */
+		(void)curl_easy_pause(slot->exchange.easy, CURLPAUSE_CONT);
+	}
 }
 
 /* Gives free slots to streams, starts those whose back-off is over. False: all are done.
