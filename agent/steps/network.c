@@ -251,9 +251,8 @@ static int netplan_fixed(const struct pin *pin, struct buf *text)
 	return rc;
 }
 
-static int netplan_text(const struct pin *pin, struct buf *text)
+static int netplan_text(const struct pin *pin, bool networkmanager, struct buf *text)
 {
-	bool networkmanager = netplan_uses_networkmanager(pin);
 	int rc = buf_printf(text,
 		WRITTEN_BY "network:\n"
 			   "  version: 2\n"
@@ -262,21 +261,40 @@ static int netplan_text(const struct pin *pin, struct buf *text)
 			   "      match: {macaddress: \"%s\"}\n",
 		pin->lease->mac);
 
-	if (rc == 0 && pin->lease->mtu)
-		rc = buf_printf(text, "      mtu: %u\n", pin->lease->mtu);
 	if (rc == 0)
 		rc = pin->dhcp ? buf_add_str(text, "      dhcp4: true\n"
 						   "      dhcp-identifier: mac\n")
 			       : netplan_fixed(pin, text);
+	if (rc < 0 || !networkmanager)
+		return rc;
 	/* dhcp-identifier is networkd's alone; NetworkManager is told by its own words.
 	 */
-	if (rc == 0 && networkmanager)
-		rc = buf_printf(text,
-			"      networkmanager:\n"
-			"        passthrough:\n"
-			"          connection.autoconnect-priority: \"999\"\n"
-			"%s",
-			pin->dhcp ? "          ipv4.dhcp-client-id: \"mac\"\n" : "");
+	rc = buf_add_str(text, "      networkmanager:\n"
+			       "        passthrough:\n"
+			       "          connection.autoconnect-priority: \"999\"\n");
+	if (rc == 0 && pin->dhcp)
+		rc = buf_add_str(text, "          ipv4.dhcp-client-id: \"mac\"\n");
+	if (rc == 0 && pin->lease->mtu)
+		rc = buf_printf(
+			text, "          ethernet.mtu: \"%u\"\n", pin->lease->mtu);
+	return rc;
+}
+
+/* netplan's own `mtu` makes it write a .link file without NamePolicy=, and udev would
+ * then leave the link its kernel name (eth0): told to networkd directly instead. */
+static int netplan_mtu(const struct pin *pin, struct edits *edits)
+{
+	struct buf text CLEANUP(buf_done) = BUF_INIT;
+	int rc;
+
+	if (!pin->lease->mtu)
+		return 0;
+	rc = buf_printf(&text, WRITTEN_BY "[Link]\nMTUBytes=%u\n", pin->lease->mtu);
+	if (rc == 0)
+		rc = edits_add_file(edits,
+			"/etc/systemd/network/10-netplan-00-promenade.network.d/"
+			"promenade.conf",
+			&text, 0644, "MTU of the link");
 	return rc;
 }
 
@@ -287,15 +305,18 @@ static int pin_netplan(const struct pin *pin, struct edits *edits, struct err *e
 {
 	static const struct pin_conflict conflicts[] = {
 		{"bonds", NULL}, {"bridges", NULL}, {NULL, NULL}};
+	bool networkmanager = netplan_uses_networkmanager(pin);
 	struct buf text CLEANUP(buf_done) = BUF_INIT;
 	int rc = pin_refuse(pin, "/etc/netplan/", ".yaml", conflicts, err);
 
 	if (rc < 0)
 		return rc;
-	rc = netplan_text(pin, &text);
+	rc = netplan_text(pin, networkmanager, &text);
 	if (rc == 0)
 		rc = edits_add_file(edits, "/etc/netplan/90-promenade.yaml", &text, 0600,
 			"node address by MAC");
+	if (rc == 0 && !networkmanager)
+		rc = netplan_mtu(pin, edits);
 	return rc < 0 ? err_errno(err, ENOMEM, "pin the address") : 0;
 }
 
