@@ -73,11 +73,15 @@ def wanted_modules(items, tree):
 
 def stored_form(tree, name, keep_from):
     """(path, bytes, unpacked bytes) as the archive holds the module. Unpacked, the archive's own
-    compression sees all small modules together; large ones stay compressed as shipped."""
+    compression sees all small modules together; large ones stay as shipped, in xz where they
+    come without compression."""
     path, shipped, raw = tree.read(name)
-    if path.endswith(".ko") or len(raw) >= keep_from:
-        return path, shipped, raw
-    return path.split(".ko", 1)[0] + ".ko", raw, raw
+    plain = path.split(".ko", 1)[0] + ".ko"
+    if len(raw) < keep_from:
+        return plain, raw, raw
+    if path == plain:
+        return f"{path}.xz", kernel_modules.packed_xz(raw), raw
+    return path, shipped, raw
 
 
 def find_firmware(blob, folders):

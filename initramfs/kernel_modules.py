@@ -36,6 +36,12 @@ def unpacked(path, data):
     return data
 
 
+def packed_xz(data):
+    """The form that the kernel's own decompressor takes: CRC32 is the only check that it knows
+    (Documentation/staging/xz.rst)."""
+    return lzma.compress(data, check=lzma.CHECK_CRC32, preset=9 | lzma.PRESET_EXTREME)
+
+
 def section(elf, wanted):
     """Bytes of a section of a 64-bit little-endian ELF file, b"" where it has none."""
     if elf[:6] != b"\x7fELF\x02\x01":

@@ -57,6 +57,7 @@ MODULES = {
     "kernel/drivers/net/other-nic.ko.xz": [("license", "GPL"), ("filler", "x" * 6000)],
     "kernel/lib/sum_generic.ko.xz": [("license", "GPL"), ("alias", "sum-of-bytes")],
     "kernel/lib/sum_fast.ko.zst": [("license", "GPL"), ("alias", "sum-of-bytes")],
+    "kernel/fs/large_plain.ko": [("license", "GPL"), ("filler", "y" * 6000)],
     "kernel/fs/unwanted.ko": [("license", "GPL"), ("firmware", "unwanted.fw")],
 }
 

@@ -2,6 +2,7 @@
 """The builder as a command, on a made-up kernel tree of five modules."""
 
 import gzip
+import lzma
 import os
 import shutil
 import stat
@@ -113,12 +114,16 @@ class BuilderTest(unittest.TestCase):
         self.assertEqual(self.built()["init"].data, b"another agent")
 
     def test_modules_are_stored_unpacked_or_as_shipped(self):
-        self.fixture.contents(["module nic other_nic"], ["keep-compressed 4KiB"])
+        modules = ["module nic other_nic large_plain"]
+        self.fixture.contents(modules, ["keep-compressed 4KiB"])
         entries = self.built()
         kept = f"{MODULES}/kernel/drivers/net/other-nic.ko.xz"
         with open(os.path.join(self.fixture.tree, "kernel/drivers/net/other-nic.ko.xz"), "rb") as f:
             self.assertEqual(entries[kept].data, f.read())
         self.assertEqual(entries[f"{MODULES}/kernel/lib/sum_fast.ko"].data[:4], b"\x7fELF")
+        packed = entries[f"{MODULES}/kernel/fs/large_plain.ko.xz"].data
+        with open(os.path.join(self.fixture.tree, "kernel/fs/large_plain.ko"), "rb") as f:
+            self.assertEqual(lzma.decompress(packed), f.read())
         self.assertIn(b"other-nic.ko.xz:", entries[f"{MODULES}/modules.dep"].data)
         self.assertIn(b"sum_fast.ko:", entries[f"{MODULES}/modules.dep"].data)
 
