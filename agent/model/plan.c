@@ -93,6 +93,12 @@ static bool partition_matches(
 	return partition->number == root->partition;
 }
 
+static bool root_is_named(const struct role_root *root)
+{
+	return root->label || root->uuid || root->partuuid || root->disk_wwn ||
+	       root->disk_serial || root->disk_by_path;
+}
+
 /* "label 'root'", as the messages name what was asked for. */
 static void root_text(const struct role_root *root, char *text, size_t size)
 {
@@ -155,6 +161,11 @@ static int root_find(const struct facts *facts, const struct role_root *root,
 	const struct fact_partition *found = NULL;
 	char asked[200], seen[240];
 
+	if (!root_is_named(root))
+		return err_set(err, E_ROLE,
+			"os.root: missing; a netbooted machine must know which file "
+			"system to "
+			"boot: name it by label, uuid, partuuid or disk and partition");
 	root_text(root, asked, sizeof(asked));
 	for (size_t d = 0; d < facts->disk_count; d++) {
 		const struct fact_disk *disk = &facts->disks[d];

@@ -31,58 +31,6 @@ static bool find_path(const struct env *env, const char *const *patterns, size_t
 	return false;
 }
 
-/* The words that decide where the next kernel speaks, so that a serial console stays. */
-static int add_consoles(const char *cmdline, char *ret, size_t size)
-{
-	char copy[4096], *rest = copy;
-	size_t len = strlen(ret);
-
-	(void)str_copy(copy, sizeof(copy), cmdline);
-	for (char *word = strsep(&rest, " "); word; word = strsep(&rest, " ")) {
-		if (!str_has_prefix(word, "console="))
-			continue;
-		len += (size_t)snprintf(ret + len, size - len, " %s", word);
-		if (len >= size)
-			return -ENOSPC;
-	}
-	return 0;
-}
-
-static const struct fact_partition *root_of(const struct plan *plan)
-{
-	for (size_t i = 0; i < plan->count; i++)
-		if (plan->steps[i].root)
-			return plan->steps[i].root;
-	return NULL;
-}
-
-static int make_cmdline(
-	const struct step_context *context, char *ret, size_t size, struct err *err)
-{
-	const struct fact_partition *root = root_of(context->plan);
-	bool fits;
-
-	if (context->role->os.cmdline) {
-		fits = str_copy(ret, size, context->role->os.cmdline);
-	} else if (!root) {
-		return err_set(err, E_KERNEL, "kexec: no os.cmdline and no root to name");
-	} else {
-		int len = root->partuuid[0]
-				  ? snprintf(ret, size, "root=PARTUUID=%s ro",
-					    root->partuuid)
-				  : snprintf(ret, size, "root=UUID=%s ro", root->uuid);
-
-		fits = len >= 0 && (size_t)len < size &&
-		       add_consoles(context->facts->cmdline, ret, size) == 0;
-	}
-	if (!fits)
-		return err_set(err, E_KERNEL,
-			"kexec: the command line is longer than %zu "
-			"bytes; shorten os.cmdline",
-			size - 1);
-	return 0;
-}
-
 /* Refusals that the kernel would only give as EPERM. */
 static int check_allowed(const struct env *env, struct err *err)
 {
@@ -114,7 +62,11 @@ int kexec_find(
 			release);
 	(void)find_path(context->env, initrd_paths, ARRAY_LEN(initrd_paths), release,
 		ret->initrd);
-	return make_cmdline(context, ret->cmdline, sizeof(ret->cmdline), err);
+	/* The parser asks for os.cmdline with pivot kexec (model/role_decode.c). */
+	if (!context->role->os.cmdline ||
+		!str_copy(ret->cmdline, sizeof(ret->cmdline), context->role->os.cmdline))
+		return err_set(err, E_KERNEL, "kexec: os.cmdline is missing or too long");
+	return 0;
 }
 
 int kexec_load(const struct step_context *context, const struct kexec_plan *plan,

@@ -14,9 +14,8 @@ struct kexec_plan {
 	char cmdline[2048];
 };
 
-/* Finds kernel and initrd of facts->target.newest_kernel and makes the command line: the
- * role's os.cmdline, or "root=PARTUUID=... ro" with the running kernel's console words.
- * Refuses where the running kernel would (lockdown, kexec_load_disabled; node.md 5.3).
+/* Finds kernel and initrd of facts->target.newest_kernel; the command line is the role's
+ * os.cmdline. Refuses where the running kernel would (kexec_load_disabled; node.md 5.3).
  * Reads only. Errors: E_KERNEL. */
 int kexec_find(const struct step_context *context, struct kexec_plan *ret,
 	struct err *err) MUST_USE;

@@ -23,7 +23,7 @@ import tempfile
 import threading
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-AGENT = os.path.join(TOP, "build/host/promenade-fault")
+AGENT = os.environ.get("FAULT_AGENT", os.path.join(TOP, "build/host/promenade-fault"))
 
 # An installed Debian as far as the steps look at it.
 TREE = {
