@@ -26,6 +26,15 @@ static bool kernel_knows(struct env *env, const char *type)
 	return false;
 }
 
+/* FAT asks the kernel for its code page and character set by name, and the kernel for a
+ * modprobe that is not here; Debian's kernel wants these two (CONFIG_FAT_DEFAULT_CODEPAGE
+ * and _IOCHARSET). Where they are built in or others are wanted, the mount will tell. */
+static void load_code_pages(struct env *env)
+{
+	IGNORE_RESULT(module_load(env, "nls_cp437", NULL));
+	IGNORE_RESULT(module_load(env, "nls_ascii", NULL));
+}
+
 /* Why a mount failed, where errno alone would send a person the wrong way. */
 static const char *mount_hint(int code)
 {
@@ -61,6 +70,8 @@ int mount_device(struct env *env, int dirfd, const char *path,
 		if (rc < 0)
 			return err_wrap(err, "mount '%s' on '%s'", wish->source, path);
 	}
+	if (strcmp(wish->type, "vfat") == 0)
+		load_code_pages(env);
 	(void)snprintf(place, sizeof(place), "/proc/self/fd/%d", fd);
 	if (env->sys->mount(wish->source, place, wish->type, wish->flags, wish->data) <
 		0) {

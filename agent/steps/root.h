@@ -22,9 +22,9 @@
 /* What root_find_prepared() found. */
 struct root_prepared {
 	bool found;
-	const struct fact_partition *partition; /* borrowed from facts */
-	struct buf role;                        /* bytes of /etc/promenade/role.yaml */
-	uint64_t serial;                        /* last accepted; 0 when not recorded */
+	char device[64]; /* /dev/vda1 */
+	struct buf role; /* bytes of /etc/promenade/role.yaml */
+	uint64_t serial; /* last accepted; 0 when not recorded */
 };
 
 /* Looks on every ext4, xfs and btrfs partition of facts for a machine that was prepared

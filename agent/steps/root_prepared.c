@@ -94,7 +94,7 @@ static int look(struct env *env, const struct fact_partition *partition,
 static int look_at(struct env *env, const struct fact_partition *partition,
 	struct root_prepared *ret, struct err *err)
 {
-	struct root_prepared here = {.partition = partition};
+	struct root_prepared here = {.found = false};
 	struct err why = ERR_INIT;
 	int rc = 0;
 
@@ -106,8 +106,9 @@ static int look_at(struct env *env, const struct fact_partition *partition,
 			"remove "
 			"one disk, or /etc/promenade on the one that is not this "
 			"machine's",
-			ret->partition->path, partition->path);
+			ret->device, partition->path);
 	if (rc == 0 && here.found) {
+		(void)str_copy(here.device, sizeof(here.device), partition->path);
 		*ret = here;
 		return 0;
 	}
