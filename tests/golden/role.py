@@ -7,8 +7,9 @@
 ROLE_MISTAKES is the built role_mistakes.c. For every role/accept/*.yaml both must accept; for
 every role/refuse/*.yaml both must refuse, and the parser's mistakes must be those of the .txt
 beside it (--update writes them: read the diff). A file whose first line is "# no schema: REASON" is wrong in a way that
-a schema cannot see, and then only the parser must refuse it. The keys of the parser's tables
-and of the schema must be the same. Debian: python3-yaml python3-jsonschema.
+a schema cannot see, and then only the parser must refuse it. The keys of the parser's tables,
+of the schema and of promenade-role(5) must be the same, and both must accept the manual's
+examples. Debian: python3-yaml python3-jsonschema.
 """
 
 import glob
@@ -17,6 +18,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 
 try:
     import jsonschema
@@ -28,6 +30,7 @@ except ImportError as error:
 HERE = os.path.dirname(os.path.abspath(__file__))
 CASES = os.path.join(HERE, "role")
 SCHEMA = os.path.join(HERE, "../../agent/role.schema.json")
+MANUAL = os.path.join(HERE, "../../agent/man/promenade-role.5")
 
 
 class CoreLoader(yaml.SafeLoader):
@@ -100,12 +103,48 @@ def schema_keys(schema, node, prefix=""):
         yield from schema_keys(schema, value, path)
 
 
-def check_keys(program, schema):
-    output = subprocess.run([program, "--keys"], check=True, capture_output=True, text=True)
-    ours, theirs = set(output.stdout.splitlines()), set(schema_keys(schema, schema))
-    return [f"keys: only the parser has '{key}'" for key in sorted(ours - theirs)] + [
-        f"keys: only the schema has '{key}'" for key in sorted(theirs - ours)
+def manual_keys(lines):
+    """Each `.B key` behind a .TP of section KEYS; the .SS above it is the map."""
+    section = prefix = ""
+    for i, line in enumerate(lines):
+        if line.startswith(".SH "):
+            section = line[4:]
+        elif line.startswith(".SS "):
+            prefix = "" if line == ".SS Top level" else line[4:].replace("[]", "") + "."
+        elif line == ".TP" and section == "KEYS":
+            paragraph = " ".join(lines[i + 2 : lines.index(".TP", i + 1)
+                                       if ".TP" in lines[i + 1 :] else None])
+            paragraph = re.split(r" \.S[SH] ", paragraph)[0]
+            required = re.search(r"Required\.\"?$", paragraph.strip())
+            yield prefix + lines[i + 1][len(".B ") :] + (" required" if required else "")
+
+
+def compare(what, ours, theirs):
+    return [f"keys: only the parser has '{key}', not {what}" for key in sorted(ours - theirs)] + [
+        f"keys: only {what} has '{key}'" for key in sorted(theirs - ours)
     ]
+
+
+def check_keys(program, schema, manual):
+    output = subprocess.run([program, "--keys"], check=True, capture_output=True, text=True)
+    ours = set(output.stdout.splitlines())
+    return compare("the schema", ours, set(schema_keys(schema, schema))) + compare(
+        "the manual", ours, set(manual_keys(manual.splitlines()))
+    )
+
+
+def check_examples(program, validator, manual):
+    """Problems of the documents in the manual's unfilled blocks."""
+    examples = re.findall(r"^\.nf\n\.RS 4\n(apiVersion.*?)^\.RE$", manual, re.M | re.S)
+    if not examples:
+        yield "the manual has no example"
+    for text in examples:
+        with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
+            file.write(text.replace(r"\(dq", '"').replace(r"\-", "-"))
+            file.flush()
+            answer = parser_says(program, [file.name])[file.name]
+            yield from check_accept("example in the manual", answer,
+                                    schema_says(validator, file.name))
 
 
 def check_accept(path, parser, schema):
@@ -140,7 +179,12 @@ def main():
     schema, validator = make_validator()
     accept, refuse = sorted(glob.glob("accept/*.yaml")), sorted(glob.glob("refuse/*.yaml"))
     answers = parser_says(program, accept + refuse)
-    cases = {"keys": check_keys(program, schema)}
+    with open(MANUAL, encoding="utf-8") as file:
+        manual = file.read()
+    cases = {
+        "keys": check_keys(program, schema, manual),
+        "examples": list(check_examples(program, validator, manual)),
+    }
     for path in accept:
         cases[path] = list(check_accept(path, answers[path], schema_says(validator, path)))
     for path in refuse:
