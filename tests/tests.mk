@@ -27,8 +27,9 @@ $(FAULT_AGENT): tests/fake/sys_fault.c $(HOST_LIB) $(BUILD)/host/agent.o
 
 test-programs: $(TEST_PROGRAMS) $(TEST_TOOLS) $(BUILD)/host/promenade $(FAULT_AGENT) ## all that tests run
 test: ## everything: sets up, builds, runs every suite
-	@agent/deps/need.sh build test qemu
-	+@$(MAKE) --no-print-directory agent test-programs initramfs modules-artifact
+	@agent/deps/need.sh build test lint qemu
+	+@$(MAKE) --no-print-directory -j$(shell nproc) agent host test-programs
+	+@$(MAKE) --no-print-directory initramfs modules-artifact guest
 	@$(PYTHON) tests/run.py $(SUITES)
 check: test-programs ## the suites that take seconds: SUITES="unit golden"
 	@$(PYTHON) tests/run.py $(or $(SUITES),unit)
