@@ -4,8 +4,6 @@
 #include <string.h>
 #include <strings.h>
 
-#include <curl/curl.h>
-
 #include "base/str.h"
 
 static void head_status(struct fetch_head *head, const char *line)
@@ -49,23 +47,41 @@ static void head_range(struct fetch_head *head, char *value)
 	head->range_total = total;
 }
 
+/* Kept to be sent back: printable, or it could end our header line and begin another. */
+static void keep_validator(struct fetch_head *head, const char *value)
+{
+	for (const char *p = value; *p; p++)
+		if (*p < 0x20 || *p > 0x7e)
+			return;
+	if (!str_copy(head->validator, sizeof(head->validator), value))
+		head->validator[0] = '\0';
+}
+
 /* A weak ETag does not promise the same bytes (RFC 9110 13.1.5). */
 static void head_etag(struct fetch_head *head, char *value)
 {
-	if (value[0] == '"' && !str_copy(head->validator, sizeof(head->validator), value))
-		head->validator[0] = '\0';
+	if (value[0] == '"')
+		keep_validator(head, value);
 }
 
 static void head_modified(struct fetch_head *head, char *value)
 {
-	if (head->validator[0] != '"' &&
-		!str_copy(head->validator, sizeof(head->validator), value))
-		head->validator[0] = '\0';
+	if (head->validator[0] != '"')
+		keep_validator(head, value);
+}
+
+/* RFC 9110 5.6.7, the one form that is sent; -1 for any other. */
+static time_t http_date(const char *value)
+{
+	struct tm tm = {.tm_isdst = 0};
+	const char *end = strptime(value, "%a, %d %b %Y %H:%M:%S GMT", &tm);
+
+	return end && !*end ? timegm(&tm) : -1;
 }
 
 static void head_date(struct fetch_head *head, char *value)
 {
-	head->date = curl_getdate(value, NULL);
+	head->date = http_date(value);
 }
 
 static void head_retry_after(struct fetch_head *head, char *value)
@@ -75,7 +91,7 @@ static void head_retry_after(struct fetch_head *head, char *value)
 	if (str_to_u64(value, UINT32_MAX, &seconds))
 		head->retry_after_s = seconds;
 	else
-		head->retry_at = curl_getdate(value, NULL);
+		head->retry_at = http_date(value);
 }
 
 static const struct {
