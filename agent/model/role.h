@@ -155,7 +155,7 @@ struct role_report {
 };
 
 struct role {
-	char *name; /* host name and Node name: RFC 1123 subdomain, at most 63 a label */
+	char *name; /* host name and Node name: RFC 1123 subdomain of at most 63 bytes */
 	uint64_t serial;   /* 0 when absent */
 	int64_t not_after; /* seconds since the epoch, 0 when absent */
 	struct role_match match;
