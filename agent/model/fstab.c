@@ -24,7 +24,10 @@ static bool is_blank(char c)
 static size_t split(const char *text, size_t start, size_t end, struct column *columns)
 {
 	size_t count = 0, p = start;
+	const char *nul = memchr(text + start, '\0', end - start);
 
+	if (nul) /* where libc's line ends */
+		end = (size_t)(nul - text);
 	while (count < COLUMNS) {
 		while (p < end && is_blank(text[p]))
 			p++;
@@ -40,8 +43,8 @@ static size_t split(const char *text, size_t start, size_t end, struct column *c
 
 static bool is_octal3(const char *p, size_t left)
 {
-	return left >= 3 && p[0] >= '0' && p[0] <= '3' && p[1] >= '0' && p[1] <= '7' &&
-	       p[2] >= '0' && p[2] <= '7';
+	return left >= 3 && memcmp(p, "000", 3) != 0 && p[0] >= '0' && p[0] <= '3' &&
+	       p[1] >= '0' && p[1] <= '7' && p[2] >= '0' && p[2] <= '7';
 }
 
 /* getmntent(3): \040 space, \011 tab, \012 newline, \134 backslash; \\ too. */
@@ -210,11 +213,23 @@ bool fstab_is_noauto(const struct fstab_entry *entry)
 	return noauto;
 }
 
+/* True for words that would take noauto back, or say nothing. An escaped word
+ * ("\\141uto") is what it decodes to. */
+static bool is_dropped(const char *raw, size_t len)
+{
+	static const char *const words[] = {
+		"auto", "noauto", "nofail", "fail", "defaults", "sw", ""};
+	char *word CLEANUP(str_free) = unescape(raw, (struct column){0, len});
+
+	for (size_t i = 0; word && i < ARRAY_LEN(words); i++)
+		if (strcmp(word, words[i]) == 0)
+			return true;
+	return word && strchr(word, ',');
+}
+
 /* noauto stands first: what a stray CR sticks to must not be it. */
 static int add_noauto_options(const char *raw, size_t len, struct buf *ret)
 {
-	static const char *const dropped[] = {
-		"auto", "noauto", "nofail", "fail", "defaults", "sw"};
 	const char *end = raw + len;
 
 	if (buf_add_str(ret, "noauto,nofail") < 0)
@@ -222,11 +237,9 @@ static int add_noauto_options(const char *raw, size_t len, struct buf *ret)
 	for (const char *p = raw; p < end;) {
 		const char *comma = memchr(p, ',', (size_t)(end - p));
 		size_t n = comma ? (size_t)(comma - p) : (size_t)(end - p);
-		bool drop = n == 0;
 
-		for (size_t i = 0; i < ARRAY_LEN(dropped); i++)
-			drop = drop || word_is(p, n, dropped[i]);
-		if (!drop && (buf_add(ret, ",", 1) < 0 || buf_add(ret, p, n) < 0))
+		if (!is_dropped(p, n) &&
+			(buf_add(ret, ",", 1) < 0 || buf_add(ret, p, n) < 0))
 			return -ENOMEM;
 		p += n + 1;
 	}

@@ -61,6 +61,8 @@ static const struct swap_case swap_cases[] = {
 	{"ours", "UUID=a none swap noauto,nofail 0 0\n", NULL},
 	{"the later word wins", "UUID=a none swap noauto,auto 0 0\n",
 		"UUID=a none swap noauto,nofail 0 0\n"},
+	{"escaped words", "/x none swap \\141uto,y\\054auto,pri=1 0 0\n",
+		"/x none swap noauto,nofail,pri=1 0 0\n"},
 	{"white space in front", "  UUID=a   none  swap   sw  0 0  \n",
 		"  UUID=a   none  swap   noauto,nofail  0 0  \n"},
 	{"crypt", "/dev/mapper/cryptswap1 none swap sw 0 0\n",
