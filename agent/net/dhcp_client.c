@@ -3,12 +3,14 @@
 
 #include <string.h>
 
-/* RFC 2131 4.1: 4 s, doubled, each with up to a second of jitter either way. It allows 64
- * s at most; 16 s here, because a port that spanning tree opens after 30-50 s would
- * otherwise sit unused for another half minute (agents.md, pain 2). */
-#define RETRY_FIRST_MS 4000U
+/* RFC 2131 4.1: doubled, with jitter of up to a second either way. It has 4 s at first
+ * and 64 s at most, for networks of its time; here 2 s, because the first frames over a
+ * fresh carrier are often lost, and 16 s, because a port that spanning tree opens after
+ * 30-50 s would otherwise sit unused for another half minute (agents.md, pain 2). iPXE
+ * has 1 and 10 s. */
+#define RETRY_FIRST_MS 2000U
 #define RETRY_LAST_MS 16000U
-#define RETRY_JITTER_MS 1000U
+#define RETRY_JITTER_MAX_MS 1000U
 /* REQUESTs to one server before it counts as gone. */
 #define REQUEST_TRIES 4
 /* The floor of the waits before T2 and the end. RFC 2131 4.4.5 has 60 s, which leaves a
@@ -97,10 +99,12 @@ static uint64_t backoff_ms(struct dhcp_client *client)
 {
 	unsigned int doublings = client->tries < 8 ? client->tries : 8;
 	uint64_t wait = (uint64_t)RETRY_FIRST_MS << doublings;
+	uint64_t jitter;
 
 	if (wait > RETRY_LAST_MS)
 		wait = RETRY_LAST_MS;
-	return wait - RETRY_JITTER_MS + next_random(client) % (2 * RETRY_JITTER_MS + 1);
+	jitter = wait / 4 < RETRY_JITTER_MAX_MS ? wait / 4 : RETRY_JITTER_MAX_MS;
+	return wait - jitter + next_random(client) % (2 * jitter + 1);
 }
 
 /* RFC 2131 4.4.5: half of what is left until the next state. */
