@@ -94,8 +94,8 @@ int fs_remove(
 	const struct sys_ops *sys, int dirfd, const char *path, struct err *err) MUST_USE;
 
 /* Removes path and all beneath it on the same file system, without following links or
- * entering mounts (EXDEV; also when path itself is a mount point); a missing one is success.
- * Errors: errno of the first failure, the rest is still tried. */
+ * entering mounts (EXDEV; also when path itself is a mount point); a missing one is
+ * success. Errors: errno of the first failure, the rest is still tried. */
 int fs_remove_tree(
 	const struct sys_ops *sys, int dirfd, const char *path, struct err *err) MUST_USE;
 

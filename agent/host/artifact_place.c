@@ -172,32 +172,40 @@ int artifact_place_publish_file(
 struct carry {
 	const struct sys_ops *sys;
 	const struct artifact_stamp *old;
+	unsigned int depth; /* folders that may still be entered */
 };
 
-static int carry_over(const struct carry *carry, int from_fd, int to_fd,
-	const char *prefix, unsigned int depth);
+static int carry_over(
+	const struct carry *carry, int from_fd, int to_fd, const char *prefix);
 
+/* path ends with a slash. */
 static int carry_directory(const struct carry *carry, int from_fd, int to_fd,
-	const char *name, const char *path, mode_t mode, unsigned int depth)
+	const char *name, const char *path)
 {
+	struct carry deeper = *carry;
+	struct stat st;
+
 	int from CLEANUP(fd_close) = -1, to CLEANUP(fd_close) = -1;
 
-	if (carry->sys->mkdirat(to_fd, name, mode & 0777) < 0 && errno != EEXIST)
+	if (fstatat(from_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return -errno;
+	if (carry->sys->mkdirat(to_fd, name, st.st_mode & 0777) < 0 && errno != EEXIST)
 		return -errno;
 	from = fs_open(from_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
 	to = fs_open(to_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
 	if (from < 0 || to < 0)
 		return from < 0 ? from : to;
-	return carry_over(carry, from, to, path, depth);
+	deeper.depth--;
+	return carry_over(&deeper, from, to, path);
 }
 
 /* Links into to_fd what is in from_fd, is not in to_fd, and was not made by us: plugins
  * that an operator or another network put there. */
-static int carry_over(const struct carry *carry, int from_fd, int to_fd,
-	const char *prefix, unsigned int depth)
+static int carry_over(
+	const struct carry *carry, int from_fd, int to_fd, const char *prefix)
 {
 	struct strlist names CLEANUP(strlist_done) = STRLIST_INIT;
-	int rc = depth ? fs_list(from_fd, ".", &names) : -ELOOP;
+	int rc = carry->depth ? fs_list(from_fd, ".", &names) : -ELOOP;
 
 	for (size_t i = 0; rc == 0 && i < names.count; i++) {
 		struct buf path CLEANUP(buf_done) = BUF_INIT;
@@ -212,8 +220,8 @@ static int carry_over(const struct carry *carry, int from_fd, int to_fd,
 		if (S_ISDIR(st.st_mode)) {
 			rc = buf_add_str(&path, "/");
 			if (rc == 0)
-				rc = carry_directory(carry, from_fd, to_fd, name,
-					buf_text(&path), st.st_mode, depth - 1);
+				rc = carry_directory(
+					carry, from_fd, to_fd, name, buf_text(&path));
 			continue;
 		}
 		if (fs_stat(to_fd, name, false, &there) == 0 ||
@@ -228,13 +236,14 @@ static int carry_over(const struct carry *carry, int from_fd, int to_fd,
 static int carry_all(const struct artifact_place *place, int fd,
 	const struct artifact_stamp *old, struct err *err)
 {
-	struct carry carry = {.sys = place->env->sys, .old = old};
+	struct carry carry = {
+		.sys = place->env->sys, .old = old, .depth = CARRY_DEPTH_MAX};
 	int from CLEANUP(fd_close) = fs_open(
 		place->parent_fd, place->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
 	int rc = from == -ENOENT ? 0 : from;
 
 	if (from >= 0)
-		rc = carry_over(&carry, from, fd, "", CARRY_DEPTH_MAX);
+		rc = carry_over(&carry, from, fd, "");
 	if (rc < 0)
 		return err_errno(err, -rc, "keep what others put into '%s'",
 			place->artifact->path);

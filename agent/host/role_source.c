@@ -178,8 +178,8 @@ static const char *boot_mac(const struct facts *facts)
 	return facts->lease.mac;
 }
 
-static int expand(const char *template, const struct facts *facts, struct buf *ret,
-	struct err *err)
+static int expand(
+	const char *template, const struct facts *facts, struct buf *ret, struct err *err)
 {
 	const struct template_values values = {.uuid = facts->uuid,
 		.serial = facts->serial,

@@ -128,11 +128,12 @@ static uint64_t address_space(void)
 	return (uint64_t)pages * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
+/* prlimit64 itself: the libcs disagree about the type of a resource's number. */
 static int set_limit(int what, uint64_t value)
 {
-	struct rlimit limit = {.rlim_cur = value, .rlim_max = value};
+	const uint64_t limit[2] = {value, value}; /* struct rlimit64: soft, hard */
 
-	return setrlimit(what, &limit);
+	return (int)syscall(SYS_prlimit64, 0, what, limit, NULL);
 }
 
 static int confine_resources(unsigned int memory_mib, uint64_t file_bytes)

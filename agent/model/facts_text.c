@@ -325,7 +325,7 @@ static int store(struct line *line, const char *key, const struct fact_field *fi
 	for (; field->key; field++) {
 		size_t len = strlen(field->key);
 		const char *rest;
-		char *item;
+		char *item = NULL;
 		int rc;
 
 		if (strncmp(key, field->key, len) != 0)

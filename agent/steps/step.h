@@ -36,7 +36,7 @@ struct report; /* host/report.h */
 /* What the steps share during one run; owned by the engine. */
 struct step_context {
 	struct env *env;
-	struct fetch *fetch; /* HTTP client with the policy's trust; NULL: no network */
+	struct fetch *fetch;   /* HTTP client with the policy's trust; NULL: no network */
 	struct report *report; /* NULL: nobody is told */
 	const struct facts *facts;
 	const struct role *role;
