@@ -24,7 +24,9 @@ import newc  # noqa: E402
 IPXE = os.path.join(REPOSITORY, "ipxe")
 # What the machine is told by iPXE beside the role's URL. The installed OS reads it as well: it
 # stays quiet, and TCG need not pay for the mitigations of a CPU that is not there.
-ARGUMENTS = "console=ttyS0 quiet mitigations=off systemd.show_status=0"
+# Devices of an emulated, busy machine may take longer than the 90 s that systemd gives them.
+ARGUMENTS = ("console=ttyS0 quiet mitigations=off systemd.show_status=0 "
+             "systemd.default_device_timeout_sec=600")
 
 POLICY = """# Made by the rig: its own CA may vouch, and nothing unsigned comes any other way.
 require-signature no
