@@ -246,9 +246,9 @@ static const char *signature_form_mistake(const struct verify_signature *signatu
 		return "is in PEM; DER is needed";
 	if (p[0] == 'M' && signature->len >= 88)
 		return "is in base64; DER is needed";
-	if (p[0] != 0x30 || signature->len < 8 || signature->len > SIGNATURE_MAX)
+	if (p[0] != 0x30 || signature->len < 8 || p[1] > SIGNATURE_MAX - 2)
 		return "is not an ECDSA P-256 signature in DER";
-	if (p[1] != signature->len - 2)
+	if (p[1] != signature->len - 2) /* DER: 0x30, length, the two integers */
 		return "is cut off or has bytes too many";
 	return NULL;
 }
