@@ -31,14 +31,14 @@ DEPS_CPPFLAGS_host = -isystem $(DEPS_OUT)/host/sysroot/include
 DEPS_STAMP_musl = $(DEPS_OUT)/musl/deps.stamp
 DEPS_STAMP_host = $(DEPS_OUT)/host/deps.stamp
 
-# Always asked (a second make, an emptied cache, another compiler), only written when it changes. The
-# lock lets two makes run at once: the second finds the work done.
+# Always asked (a second make, an emptied cache, another compiler), only written when it changes. Safe
+# with other makes on the same cache: each step of build.mk takes the lock of its result. `make -n`
+# builds nothing.
 .PHONY: deps deps-clean pins-refresh deps-always
 $(DEPS_STAMP_musl) $(DEPS_STAMP_host): $(DEPS_OUT)/%/deps.stamp: deps-always
-	@mkdir -p $(@D) $(DEPS_CACHE)
-	+@flock $(DEPS_CACHE)/lock-$* $(MAKE) --no-print-directory -f $(DEPS_DIR)/build.mk \
-		DEPS_DIR=$(DEPS_DIR) VARIANT=$* CACHE=$(DEPS_CACHE) CC='$(DEPS_CC_$*)' \
-		SYSROOT=$(@D)/sysroot STAMP=$@ all
+	+@$(DEPS_DRY) $(MAKE) --no-print-directory -f $(DEPS_DIR)/build.mk all VARIANT=$* \
+		DEPS_DIR=$(DEPS_DIR) CACHE=$(DEPS_CACHE) CC='$(DEPS_CC_$*)' OUT=$(@D)
+DEPS_DRY = $(if $(findstring n,$(firstword -$(MAKEFLAGS))),:)
 
 deps: $(DEPS_STAMP_musl) $(DEPS_STAMP_host) ## third-party libraries, both variants
 
