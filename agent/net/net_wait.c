@@ -51,8 +51,8 @@ static void add_awaited(
 		add(text, "the DHCP server %s to acknowledge on ", server);
 		add_name(text, link);
 	} else if (client->state >= DHCP_STATE_BOUND) {
-		add(text, "a lease on the boot link rather than on ");
 		add_name(text, link);
+		add(text, " has a lease, which is taken if the boot link stays silent");
 	} else {
 		add(text, "a DHCP offer on ");
 		add_name(text, link);
