@@ -17,6 +17,9 @@
 /* Fewer lines than one a percent, more than one a minute. */
 #define PROGRESS_EVERY_MS 2000U
 
+/* How long a root that is on no disk may still appear. */
+#define DISK_WAIT_MS 30000U
+
 struct progress {
 	struct boot *boot;
 	uint64_t next_ms;
@@ -84,6 +87,29 @@ static int run_stage(struct boot *boot, struct run *run, size_t *from, struct er
 	return rc;
 }
 
+/* The first stage; disks that are slow to appear (SAS, FC) are waited for as long as the
+ * root is missing. */
+static int run_first_stage(
+	struct boot *boot, struct run *run, size_t *from, struct err *err)
+{
+	uint64_t until = boot->env.now_ms() + DISK_WAIT_MS;
+	struct plan plan;
+	int rc;
+
+	for (;;) {
+		rc = probe_machine(&boot->env, &boot->facts, err);
+		if (rc == 0)
+			rc = plan_make(&boot->facts, &boot->role, true, &plan, err);
+		if (rc != -E_ROOT || boot->env.now_ms() >= until)
+			break;
+		log_event(LOG_LEVEL_NOTICE, "root", "wait",
+			"%s; looking again for %llu s", err->text,
+			(unsigned long long)((until - boot->env.now_ms()) / 1000));
+		boot_wait_ms(boot, 3000);
+	}
+	return rc < 0 ? rc : run_stage(boot, run, from, err);
+}
+
 /* From an accepted role to the moment before the pivot takes effect. */
 static int prepare(struct boot *boot, struct err *err)
 {
@@ -100,10 +126,8 @@ static int prepare(struct boot *boot, struct err *err)
 	struct run run = {
 		.context = &context, .journal = &boot->journal, .report = boot->report};
 	size_t from = 0;
-	int rc = probe_machine(&boot->env, &boot->facts, err);
+	int rc = run_first_stage(boot, &run, &from, err);
 
-	if (rc == 0)
-		rc = run_stage(boot, &run, &from, err);
 	if (rc == 0)
 		rc = probe_target(&boot->env, &boot->facts, err);
 	if (rc == 0)
@@ -154,6 +178,9 @@ static int start(struct boot *boot, struct err *err)
 	if (rc < 0 && !(boot->prepared.found && rc == -E_TIMEOUT))
 		return rc;
 	rc = probe_machine(&boot->env, &boot->facts, err);
+	/* A controller may take longer to show its disks than the network to come up. */
+	if (rc == 0 && !boot->prepared.found)
+		rc = root_find_prepared(&boot->env, &boot->facts, &boot->prepared, err);
 	return rc < 0 ? rc : boot_open_fetch(boot, err);
 }
 
@@ -220,7 +247,9 @@ int boot_worker(void)
 	}
 	if (rc < 0) {
 		log_event(LOG_LEVEL_ERROR, "boot", "failed", "%s", err.text);
-		return err_exit_status(rc);
+		if (boot.report)
+			boot_hold(&boot, &err, 0);
+		return err_exit_status(rc); /* PID 1 starts a fresh worker */
 	}
 	return run_until_prepared(&boot);
 }

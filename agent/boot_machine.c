@@ -136,14 +136,27 @@ void boot_pump(void *context)
 	struct strlist loaded CLEANUP(strlist_done) = STRLIST_INIT;
 	struct strlist failed CLEANUP(strlist_done) = STRLIST_INIT;
 
+	if (!boot->modules)
+		return;
 	/* Out of memory while a device arrives: it is asked for again with the next one.
 	 */
 	IGNORE_RESULT(module_load_arrived(boot->modules, &loaded, &failed, NULL));
 	say_modules(&loaded, &failed);
 }
 
-/* A lost lease is asked for again, without an end: nobody can say more to this machine
- * before it is back. */
+/* What is left of rolewait on a prepared machine, else no end. */
+static unsigned int network_patience_ms(const struct boot *boot)
+{
+	uint64_t end = boot->role_since_ms + 1000ULL * boot->options.rolewait_s;
+	uint64_t now = boot->env.now_ms();
+
+	if (!boot->prepared.found)
+		return 0;
+	return now + 1000 < end ? (unsigned int)(end - now) : 1000;
+}
+
+/* A lost lease is asked for again: nobody can say more to this machine before it is back.
+ */
 static void keep_lease(struct boot *boot)
 {
 	struct err err = ERR_INIT;
@@ -151,7 +164,7 @@ static void keep_lease(struct boot *boot)
 	if (!boot->net || net_keep(boot->net, &err) == 0)
 		return;
 	log_event(LOG_LEVEL_WARN, "network", "lost", "%s", err.text);
-	if (boot_open_network(boot, 0, &err) < 0)
+	if (boot_open_network(boot, network_patience_ms(boot), &err) < 0)
 		log_event(LOG_LEVEL_ERROR, "network", "failed", "%s", err.text);
 }
 

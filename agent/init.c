@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -20,6 +21,7 @@
 #include "base/str.h"
 #include "base/sys.h"
 #include "console.h"
+#include "rescue.h"
 #include "switch_root.h"
 
 /* Longest time between two pings; the worker's longest blocking call does not matter,
@@ -37,6 +39,7 @@ struct init {
 	int signal_fd;
 	int watchdog_fd;
 	pid_t worker;
+	pid_t rescue; /* -1: none running; 0: none wanted */
 	unsigned int failures;
 };
 
@@ -55,13 +58,23 @@ static const struct api_mount api_mounts[] = {
 	{"tmpfs", "/run", MS_NOSUID | MS_NODEV | MS_STRICTATIME, "mode=0755,size=20%"},
 };
 
-/* A failed mount is no reason to stop: in a container or a test namespace the API file
- * systems are there already, or may not be mounted by us. */
+static bool is_mounted(const struct init *init, const char *path)
+{
+	struct stat root, st;
+
+	return fstat(init->root_fd, &root) == 0 &&
+	       fs_stat(init->root_fd, path, true, &st) == 0 && st.st_dev != root.st_dev;
+}
+
+/* What is mounted already stays: a container or a test namespace brought its own. A
+ * failed mount is no reason to stop there either. */
 static void mount_api(const struct init *init)
 {
 	for (size_t i = 0; i < ARRAY_LEN(api_mounts); i++) {
 		const struct api_mount *m = &api_mounts[i];
 
+		if (is_mounted(init, m->target))
+			continue;
 		(void)init->sys->mkdirat(init->root_fd, m->target + 1, 0755);
 		(void)init->sys->mount(
 			m->source, m->target, m->source, m->flags, m->data);
@@ -196,6 +209,8 @@ static bool reap(struct init *init, int *ret)
 	pid_t pid;
 
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		if (pid == init->rescue)
+			init->rescue = -1; /* left by exit: a new one starts */
 		if (pid != init->worker)
 			continue;
 		init->worker = -1;
@@ -316,9 +331,12 @@ void init_main(int (*worker)(void))
 	mount_api(&init);
 	console_open(init.root_fd);
 	open_signals(&init);
+	init.rescue = rescue_is_wanted(init.root_fd) ? -1 : 0;
 	for (;;) {
 		if (init.worker < 0)
 			worker_start(&init, worker);
+		if (init.rescue < 0)
+			init.rescue = rescue_start(init.sys);
 		wait_for_event(&init);
 		if (reap(&init, &status))
 			worker_ended(&init, status);

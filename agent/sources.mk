@@ -21,5 +21,5 @@ SRC_steps := \
 	root_prepared root_spec selinux state steps swap swap_fstab swap_sources sysctl \
 	unit_file units
 SRC_top := \
-	agent boot boot_machine boot_role command_node command_status console init run \
+	agent boot boot_machine boot_role command_node command_status console init rescue run \
 	switch_root

@@ -46,6 +46,8 @@ NS_PID1 := $(BUILD)/musl/ns/pid1
 $(NS_PID1): tests/ns/pid1.c $(OBJECTS_musl)
 	@mkdir -p $(@D)
 	$(Q)$(DEPS_CC_musl) $(CPPFLAGS_all) $(CFLAGS_all) -static -Wl,--wrap=sleep -o $@ $< \
-		$(filter %/init.o %/switch_root.o %/console.o $(BUILD)/musl/base/%,$(filter-out \
+		$(filter %/init.o %/switch_root.o %/console.o %/rescue.o $(BUILD)/musl/base/%,$(filter-out \
 		%/sys_default.o,$(OBJECTS_musl)))
 test-programs: $(NS_PID1)
+
+include tests/bench/bench.mk

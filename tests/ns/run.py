@@ -21,10 +21,15 @@ cp "$2" "$1/init"; cp "$3/script" "$1/script"
 mkdir "$1/proc" "$1/sys" "$1/dev" "$1/run" "$1/sysroot" "$1/etc" "$1/keep"
 mount -t tmpfs none "$1/sysroot"
 mkdir "$1/sysroot/sbin" "$1/sysroot/proc" "$1/sysroot/sys" "$1/sysroot/dev" "$1/sysroot/run"
+[ ! -e "$3/rescue-shell" ] || { mkdir "$1/bin"; cp "$2" "$1/bin/sh"; }
+[ ! -e "$3/rescue-word" ] || { echo "quiet promenade.rescue" >"$3/cmdline"; }
 [ -e "$3/no-init" ] || cp "$2" "$1/sysroot/sbin/init"
 touch "$1/dev/kmsg"; mount --bind "$3/kmsg" "$1/dev/kmsg"
 mkdir "$1/disk"; mount --bind "$3/disk" "$1/disk"
 mkdir "$1/sysroot/out"; mount --bind "$3/out" "$1/sysroot/out"
+touch "$1/dev/console"; mount --bind /dev/null "$1/dev/console"
+# PID 1 leaves a /proc that is mounted already, so the words stay.
+[ ! -e "$3/cmdline" ] || { mount -t proc none "$1/proc"; mount --bind "$3/cmdline" "$1/proc/cmdline"; }
 cd "$1"; exec chroot . /init
 """
 
@@ -98,6 +103,15 @@ class Pid1(unittest.TestCase):
 
     def test_switch_root_by_moving_the_mount(self):
         self.check_found(self.run_script("pivot /sysroot /sbin/init", no_pivot_root=True))
+
+    def test_no_rescue_shell_without_the_word(self):
+        self.run_script("hang", seconds=3, rescue_shell=True)
+        self.assertFalse(os.path.exists(os.path.join(self.folder, "disk", "shell")))
+
+    def test_a_rescue_shell_by_word_starts_again_after_exit(self):
+        self.run_script("hang", seconds=4, rescue_shell=True, rescue_word=True)
+        with open(os.path.join(self.folder, "disk", "shell"), encoding="ascii") as out:
+            self.assertGreater(len(out.read().split()), 1, "it left and came back")
 
     def test_a_root_that_is_no_mount_is_refused(self):
         log = self.run_script("pivot /keep /sbin/init", "hang", seconds=4)
