@@ -174,7 +174,8 @@ void boot_wait_ms(struct boot *boot, unsigned int ms)
 
 	for (;;) {
 		struct pollfd fd = {
-			.fd = module_uevent_fd(boot->modules), .events = POLLIN};
+			.fd = boot->modules ? module_uevent_fd(boot->modules) : -1,
+			.events = POLLIN};
 		uint64_t now = boot->env.now_ms();
 		uint64_t left = now < until ? until - now : 0;
 
