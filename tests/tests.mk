@@ -50,4 +50,4 @@ $(NS_PID1): tests/ns/pid1.c $(OBJECTS_musl)
 		%/sys_default.o,$(OBJECTS_musl)))
 test-programs: $(NS_PID1)
 
-include tests/bench/bench.mk
+-include tests/bench/bench.mk
