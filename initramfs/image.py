@@ -116,10 +116,11 @@ def firmware_entries(asked, left_out, folders):
 
 
 def module_entries(tree, names, keep_from):
-    """Entries of the modules, and {blob: module} of the firmware that they name."""
+    """Entries of the modules, and {blob: module} of the firmware that they name. keep_from: see
+    _keep_from()."""
     packed, asked = [], {}
     for name in sorted(names):
-        path, data, raw = stored_form(tree, name, keep_from)
+        path, data, raw = stored_form(tree, name, keep_from(name))
         entry = newc.regular(f"{MODULES}/{tree.release}/{path}", 0o644, data)
         packed.append(Packed("module", entry, len(raw)))
         for blob in kernel_modules.firmware_of(raw):
@@ -225,8 +226,12 @@ def plain_entries(items, sources, set_name):
 
 
 def _keep_from(items):
+    """A function of a module's name: from which size on it stays compressed for itself."""
+    never = float("inf")
     sizes = [contents.size_bytes(i.words[0], i.where) for i in items if i.verb == "keep-compressed"]
-    return min(sizes, default=float("inf"))
+    size = min(sizes, default=never)
+    plain = {name for i in items if i.verb == "never-compressed" for name in i.words}
+    return lambda name: never if name in plain else size
 
 
 def _left_out(items):
