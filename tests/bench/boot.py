@@ -110,7 +110,7 @@ class Boots:
             file.write(text)
 
     def _boot(self, name, folder, extra):
-        """Milliseconds from /init to the new root's init; the agent's lines go to the profile."""
+        """Milliseconds from /init to the new root's init; the log's lines go to the profile."""
         initrd, words = self.cases[name]
         run_dir = os.path.join(self.site.top, folder)
         shutil.rmtree(run_dir, ignore_errors=True)
@@ -147,10 +147,10 @@ class Boots:
         ]
 
     def profile_rows(self, count=8):
-        """The longest gaps between two lines of the agent in its last boot."""
+        """The longest gaps between two lines of the kernel's log in the agent's last boot."""
         marks = [(0, "/init")]
         for line in self.profile:
-            match = re.match(r"bench: at (-?\d+) agent: (.*)", line)
+            match = re.match(r"bench: at (-?\d+) (.*)", line)
             marks.append((int(match.group(1)) / 1000, match.group(2)))
         gaps = [(later[0] - earlier[0], later[1]) for earlier, later in zip(marks, marks[1:])]
         longest = sorted(gaps, reverse=True)[:count]

@@ -4,7 +4,7 @@
  * the initramfs was started and when this program was, both by the kernel's own clock,
  * and says the difference on the console:
  *
- *   bench: at MICROSECONDS TEXT      an agent's line, for the profile
+ *   bench: at MICROSECONDS TEXT      a line of the agent or the kernel, for the profile
  *   bench: switched MICROSECONDS
  */
 #include <fcntl.h>
@@ -35,7 +35,7 @@ static int take(char *record, long long *started)
 	at = field ? strtoll(field + 1, NULL, 10) : 0;
 	if (strstr(text, "Run /init as init process"))
 		*started = at;
-	else if (strncmp(text, "agent: ", 7) == 0)
+	else if (*started >= 0 && strcmp(text, OWN_LINE) != 0)
 		fprintf(console, "bench: at %lld %s\n", at - *started, text);
 	if (strcmp(text, OWN_LINE) != 0)
 		return 0;
