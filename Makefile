@@ -28,7 +28,7 @@ CFLAGS_host := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefin
 # Truncation of texts for people is meant, and the compiler's guess at it depends on -O.
 CFLAGS_all += -Wno-format-truncation
 LDFLAGS_musl := -static -Wl,--gc-sections -Wl,-z,noexecstack -Wl,-z,relro,-z,now \
-	-Wl,--build-id=none -s
+	-Wl,--build-id=none
 LDFLAGS_host := -fsanitize=address,undefined
 
 # 3 Pins and third-party libraries: agent/deps/pins says which, deps.mk builds them once.
