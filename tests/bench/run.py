@@ -29,7 +29,7 @@ PARTS = ("size", "download", "memory", "boot")
 NOTES = """
 Ratios are medians of pairs measured in turns, with their least and greatest.
 CNI: the agent's code opens its staging directory, fetches, hashes and unpacks in one pass, and puts
-  every file and its directory on the disk before it is done; curl and tar do not wait for the disk.
+  the whole file system on the disk (syncfs) before it is done; curl and tar do not wait for the disk.
 Memory: VmHWM of the process plus that of its child that unpacks, written to a real disk.
 Boot: from the kernel's "Run /init as init process" to the first line of the new root's init, by the
   guest's kernel log, on one prepared Debian disk that no boot changes.
@@ -81,7 +81,9 @@ def download_rows(site, options, parts):
     result = []
     if "download" in parts:
         result += [one.cni("HTTPS", options.pairs), one.cni("HTTP", options.pairs),
-                   one.cni("HTTPS", options.pairs, durable=True)]
+                   one.cni("HTTPS", options.pairs, durable=True),
+                   one.cni_in_memory("HTTPS", options.pairs),
+                   one.cni_in_memory("HTTP", options.pairs)]
     if "memory" in parts:
         result += [one.memory_of_file(), one.memory_of_archive()]
     return result
