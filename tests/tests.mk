@@ -51,3 +51,11 @@ $(NS_PID1): tests/ns/pid1.c $(OBJECTS_musl)
 test-programs: $(NS_PID1)
 
 -include tests/bench/bench.mk
+
+# The release's unpacking child: its memory, and what happens at its limit.
+MUSL_UNPACK := $(BUILD)/musl/hostile/unpack_one
+$(MUSL_UNPACK): tests/hostile/unpack_one.c $(OBJECTS_musl)
+	@mkdir -p $(@D)
+	$(Q)$(DEPS_CC_musl) $(CPPFLAGS_all) $(DEPS_CPPFLAGS_musl) $(CFLAGS_all) $(LDFLAGS_musl) -o $@ $< \
+		$(filter-out %/agent.o,$(OBJECTS_musl)) $(DEPS_LIBS_musl)
+test-programs: $(MUSL_UNPACK)
