@@ -22,9 +22,9 @@
 #define SYSCONFDIR "/etc"
 #define VERSION "34"
 
-/* kmod counts on glibc's basename(), which leaves its argument alone. Older musl declares its
- * own in string.h without a prototype, hence: that header first, then kmod's replacement by
- * another name.
+/* kmod counts on glibc's basename(), which leaves its argument alone. Older musl declares
+ * its own in string.h without a prototype, hence: that header first, then kmod's
+ * replacement by another name.
  */
 #include <string.h>
 #define HAVE_DECL_BASENAME 0

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* mbedTLS's only entropy source (MBEDTLS_ENTROPY_HARDWARE_ALT): the kernel, by getrandom(2). Built
- * into libmbedcrypto.
+/* mbedTLS's only entropy source (MBEDTLS_ENTROPY_HARDWARE_ALT): the kernel, by
+ * getrandom(2). Built into libmbedcrypto.
  */
 #include <errno.h>
 #include <stddef.h>
@@ -9,7 +9,8 @@
 #include "entropy_poll.h"
 #include "mbedtls/entropy.h"
 
-/* Fills output with len bytes. Blocks until the kernel's pool is seeded, never before: flags 0. */
+/* Fills output with len bytes. Blocks until the kernel's pool is seeded, never before:
+ * flags 0. */
 int mbedtls_hardware_poll(void *data, unsigned char *output, size_t len, size_t *olen)
 {
 	(void)data;
