@@ -46,6 +46,9 @@ configure_tree() {
 	# housekeeping of LVM snapshots that are not there.
 	touch -r "$tree/usr" "$tree/etc/.updated" "$tree/var/.updated"
 	rm -f "$tree"/etc/systemd/system/*.wants/e2scrub_reap.service
+	# Nobody logs in here, and there is no screen: emulated CPUs are slow enough without.
+	ln -sf /dev/null "$tree/etc/systemd/system/systemd-logind.service"
+	ln -sf /dev/null "$tree/etc/systemd/system/getty@tty1.service"
 	# A real swap file, so that its fstab line works until somebody turns it off. Not of zeros:
 	# mke2fs would leave holes, and the kernel refuses those.
 	head -c 33554432 /dev/zero | tr '\0' s >"$tree/swapfile"
