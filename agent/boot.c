@@ -29,6 +29,7 @@ struct progress {
 static void boot_done(struct boot *boot)
 {
 	report_free(&boot->report);
+	syslog_close(&boot->syslog);
 	fetch_free(&boot->fetch);
 	net_free(boot->net);
 	module_loader_free(&boot->modules);
@@ -140,6 +141,22 @@ static int prepare(struct boot *boot, struct err *err)
 	return rc;
 }
 
+/* Once: a later role that names another server is honoured by the next boot. */
+static void open_syslog(struct boot *boot)
+{
+	struct log_sink sink = syslog_sink(&boot->syslog);
+	struct err err = ERR_INIT;
+
+	if (!boot->role.report.syslog || boot->syslog.fd >= 0)
+		return;
+	if (syslog_open(&boot->syslog, boot->role.report.syslog, boot->role.name, &err) <
+		0)
+		log_event(LOG_LEVEL_WARN, "report", "warn", "%s, ignoring", err.text);
+	else if (!log_add_sink(&sink))
+		log_event(LOG_LEVEL_WARN, "report", "warn",
+			"too many consoles for a syslog server too, ignoring");
+}
+
 static void open_report(struct boot *boot)
 {
 	const char *url =
@@ -218,6 +235,8 @@ static int run_until_prepared(struct boot *boot)
 		if (rc < 0)
 			break;
 		open_report(boot);
+		open_syslog(boot);
+		boot_sync_clock(boot);
 		rc = prepare(boot, &err);
 		if (rc == 0)
 			return exit_for(boot->role.os.pivot);
@@ -231,7 +250,8 @@ static int run_until_prepared(struct boot *boot)
 
 int boot_worker(void)
 {
-	struct boot boot CLEANUP(boot_done) = {.env = {.run_fd = -1, .target_fd = -1}};
+	struct boot boot CLEANUP(boot_done) = {
+		.env = {.run_fd = -1, .target_fd = -1}, .syslog = {.fd = -1}};
 	struct err err = ERR_INIT;
 	int rc = env_init(&boot.env, &err);
 

@@ -217,14 +217,16 @@ void boot_floor_clock(struct boot *boot)
 			change == CLOCK_FLOOR_RAISED ? "before" : "after");
 }
 
-/* The command line's servers, then the lease's. */
-static void sync_clock(struct boot *boot)
+void boot_sync_clock(struct boot *boot)
 {
 	struct strlist servers CLEANUP(strlist_done) = STRLIST_INIT;
-	const struct strlist *lists[] = {&boot->options.ntp, &boot->facts.lease.ntp};
+	const struct strlist *lists[] = {
+		&boot->options.ntp, &boot->facts.lease.ntp, &boot->role.ntp};
 	struct clock_result result;
 	struct err err = ERR_INIT;
 
+	if (boot->facts.clock_synced)
+		return;
 	for (size_t l = 0; l < ARRAY_LEN(lists); l++)
 		for (size_t i = 0; i < lists[l]->count; i++)
 			if (strlist_add(&servers, lists[l]->items[i]) < 0)
@@ -275,7 +277,7 @@ int boot_open_network(struct boot *boot, unsigned int timeout_ms, struct err *er
 		lease.address, lease.prefix_len, lease.link, lease.mac,
 		lease.gateway[0] ? lease.gateway : "none");
 	journal_add(&boot->journal, "network", "up", lease.address);
-	sync_clock(boot);
+	boot_sync_clock(boot);
 	return 0;
 }
 

@@ -17,6 +17,7 @@
 #include "host/policy.h"
 #include "host/report.h"
 #include "host/role_source.h"
+#include "host/syslog.h"
 #include "model/cmdline.h"
 #include "model/facts.h"
 #include "model/role.h"
@@ -50,6 +51,7 @@ struct boot {
 	struct fetch_config fetch_config;
 	struct fetch *fetch;
 	struct report *report;
+	struct syslog_sender syslog;
 	struct root_prepared prepared;
 	struct role_text role_text;
 	struct role role;
@@ -79,6 +81,10 @@ void boot_floor_clock(struct boot *boot);
  */
 int boot_open_network(
 	struct boot *boot, unsigned int timeout_ms, struct err *err) MUST_USE;
+
+/* Sets the clock by the servers of the command line, the lease and the role, unless that
+ * was done in this boot. Never fails: says what it could not. */
+void boot_sync_clock(struct boot *boot);
 
 /* The HTTP client with the policy's trust and the machine's identity, and the reporter
  * when the command line names one. Errors: -ENOMEM, E_BUG. */

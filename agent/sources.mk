@@ -10,7 +10,7 @@ SRC_host := \
 	artifact artifact_place artifact_stamp block block_id borrow credential env fetch \
 	fetch_error fetch_exchange fetch_head fetch_stream journal module module_insert \
 	module_uevent mount policy probe probe_nic probe_target report role_source sha256_x86 \
-	unpack unpack_child unpack_confine unpack_image unpack_rules verify
+	syslog unpack unpack_child unpack_confine unpack_image unpack_rules verify
 SRC_net := \
 	address clock config dhcp dhcp_client dhcp_options net net_choose net_links net_wait \
 	netlink nlmsg packet slaac sntp
