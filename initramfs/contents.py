@@ -30,7 +30,6 @@ VERBS = {
     "module?": (1, None),
     "without-firmware": (1, None),
     "keep-compressed": (1, 1),
-    "never-compressed": (1, None),
     "limit": (1, 2),
     "include": (1, 1),
 }

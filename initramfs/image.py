@@ -116,11 +116,10 @@ def firmware_entries(asked, left_out, folders):
 
 
 def module_entries(tree, names, keep_from):
-    """Entries of the modules, and {blob: module} of the firmware that they name. keep_from: see
-    _keep_from()."""
+    """Entries of the modules, and {blob: module} of the firmware that they name."""
     packed, asked = [], {}
     for name in sorted(names):
-        path, data, raw = stored_form(tree, name, keep_from(name))
+        path, data, raw = stored_form(tree, name, keep_from)
         entry = newc.regular(f"{MODULES}/{tree.release}/{path}", 0o644, data)
         packed.append(Packed("module", entry, len(raw)))
         for blob in kernel_modules.firmware_of(raw):
@@ -226,12 +225,8 @@ def plain_entries(items, sources, set_name):
 
 
 def _keep_from(items):
-    """A function of a module's name: from which size on it stays compressed for itself."""
-    never = float("inf")
     sizes = [contents.size_bytes(i.words[0], i.where) for i in items if i.verb == "keep-compressed"]
-    size = min(sizes, default=never)
-    plain = {name for i in items if i.verb == "never-compressed" for name in i.words}
-    return lambda name: never if name in plain else size
+    return min(sizes, default=float("inf"))
 
 
 def _left_out(items):

@@ -127,16 +127,6 @@ class BuilderTest(unittest.TestCase):
         self.assertIn(b"other-nic.ko.xz:", entries[f"{MODULES}/modules.dep"].data)
         self.assertIn(b"sum_fast.ko:", entries[f"{MODULES}/modules.dep"].data)
 
-    def test_named_modules_are_never_compressed(self):
-        self.fixture.contents(
-            ["module other_nic large_plain"],
-            ["keep-compressed 4KiB", "never-compressed large_plain other_nic"],
-        )
-        entries = self.built()
-        for path in ("fs/large_plain.ko", "drivers/net/other-nic.ko"):
-            self.assertEqual(entries[f"{MODULES}/kernel/{path}"].data[:4], b"\x7fELF")
-            self.assertNotIn(f"{MODULES}/kernel/{path}.xz", entries)
-
     def test_index_is_of_the_packed_modules_alone(self):
         self.fixture.contents(["module other_nic"])
         entries = self.built()
