@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <linux/reboot.h>
 #include <linux/watchdog.h>
 #include <poll.h>
@@ -80,6 +81,20 @@ static void mount_api(const struct init *init)
 			m->source, m->target, m->source, m->flags, m->data);
 	}
 	(void)init->sys->mkdirat(init->root_fd, "run/promenade", 0755);
+}
+
+/* The kernel drops what user space logs past 10 lines in 5 s (Documentation/admin-guide/
+ * sysctl/kernel.rst, printk_devkmsg), which is less than we say. It gets its own rule
+ * back before the pivot. A command line with printk.devkmsg= has decided; the write fails
+ * then. */
+static void set_log_rule(const struct init *init, const char *rule)
+{
+	struct open_how how = {.flags = O_WRONLY | O_CLOEXEC};
+	int fd CLEANUP(fd_close) = init->sys->open_write(
+		init->root_fd, "proc/sys/kernel/printk_devkmsg", &how);
+
+	if (fd >= 0)
+		IGNORE_RESULT(fs_write_all(init->sys, fd, rule, strlen(rule)));
 }
 
 /* A signal that PID 1 itself caused: the kernel would panic ("Attempted to kill init").
@@ -275,6 +290,7 @@ static void pivot(struct init *init)
 	log_event(LOG_LEVEL_NOTICE, "pivot", "switch", "switch_root to '%s', init '%s'",
 		request.bytes, newline + 1);
 	watchdog_disarm(init);
+	set_log_rule(init, "ratelimit\n");
 	fd_close(&init->signal_fd);
 	console_close();
 	IGNORE_RESULT(switch_root(
@@ -329,6 +345,7 @@ void init_main(int (*worker)(void))
 	install_crash_handlers();
 	init.root_fd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	mount_api(&init);
+	set_log_rule(&init, "on\n");
 	console_open(init.root_fd);
 	open_signals(&init);
 	init.rescue = rescue_is_wanted(init.root_fd) ? -1 : 0;
