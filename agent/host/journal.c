@@ -51,6 +51,20 @@ static int rotate(struct env *env, struct err *err)
 	return 0;
 }
 
+/* A crash may have left half a line; what follows must not be glued to it. */
+static int end_torn_line(struct env *env, int fd)
+{
+	int reader CLEANUP(fd_close) =
+		fs_open(env->target_fd, JOURNAL_TARGET_PATH, O_RDONLY);
+	struct stat st;
+	char last = '\n';
+
+	if (reader < 0 || fstat(reader, &st) < 0 || st.st_size == 0 ||
+		pread(reader, &last, 1, st.st_size - 1) != 1 || last == '\n')
+		return 0;
+	return fs_write_all(env->sys, fd, "\n", 1);
+}
+
 int journal_open_target(struct journal *journal, struct err *err)
 {
 	struct env *env = journal->env;
@@ -65,6 +79,9 @@ int journal_open_target(struct journal *journal, struct err *err)
 	fd = open_append(env, env->target_fd, JOURNAL_TARGET_PATH);
 	if (fd < 0)
 		return err_errno(err, -fd, "open '%s'", JOURNAL_TARGET_PATH);
+	rc = end_torn_line(env, fd);
+	if (rc < 0)
+		return err_errno(err, -rc, "write '%s'", JOURNAL_TARGET_PATH);
 	if (fs_read(env->run_fd, JOURNAL_RUN_PATH, JOURNAL_TARGET_MAX, &lines, NULL) ==
 		0) {
 		rc = fs_write_all(env->sys, fd, lines.bytes, lines.len);
@@ -95,7 +112,7 @@ static int format_line(struct journal *journal, const char *step, const char *st
 		    (unsigned int)(ms % 1000), step, state) < 0)
 		return -ENOMEM;
 	for (const char *p = text; *p; p++) {
-		char c = *p == '"' ? '\'' : *p < 0x20 ? ' ' : *p;
+		char c = *p == '"' ? '\'' : (unsigned char)*p < 0x20 ? ' ' : *p;
 
 		if (buf_add(ret, &c, 1) < 0)
 			return -ENOMEM;

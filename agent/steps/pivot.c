@@ -128,6 +128,8 @@ static void list_unlabelled(struct step_context *context)
 		rc = strlist_add(&paths, context->role->artifacts[i].path);
 	if (rc == 0 && context->role->cni.plugins.url)
 		rc = strlist_add(&paths, context->role->cni.dir);
+	if (rc == 0 && context->role->os.modules.url)
+		rc = strlist_printf(&paths, "/lib/modules/%s", context->facts->kernel);
 	if (rc == 0)
 		rc = selinux_unlabelled(context->env, &paths, &found, &err);
 	for (size_t i = 0; i < found.count && rc == 0; i++)
