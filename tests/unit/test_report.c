@@ -128,7 +128,7 @@ static void test_refused_events_are_counted(void **state UNUSED)
 static void test_deadline_ends_a_hanging_sender(void **state UNUSED)
 {
 	char url[64];
-	int fd CLEANUP(fd_close) = listen_on(url);
+	int fd CLEANUP(fd_close) UNUSED = listen_on(url);
 	struct report *report CLEANUP(report_free) = new_report();
 	struct err err = ERR_INIT;
 	unsigned int lost = 0;
