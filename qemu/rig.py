@@ -193,22 +193,29 @@ class Rig:
         """Path of an artifact."""
         return os.path.join(self.provision_root, "artifacts", name)
 
-    def serve_role(self, uuid=machine.DEFAULT_UUID, modules=False):
-        """Renders role.yaml.in for a machine; modules: the kernel's module tree comes with it."""
-        line = ""
+    def _os_lines(self, modules, kexec):
+        """The part of the role's os: that differs from boot to boot."""
+        lines = ["pivot: switch-root"]
+        if kexec:
+            # The installed kernel's own words; without ro systemd would not check the root.
+            lines = ["pivot: kexec", f'cmdline: "root=LABEL=root ro rig.kexec {ARGUMENTS}"']
         if modules:
             artifacts.module_archive(self.artifact("modules.tar.zst"))
-            line = (f'  modules: {{url: "{self.servers.plain_url}/artifacts/modules.tar.zst", '
-                    f'sha256: "{artifacts.sha256(self.artifact("modules.tar.zst"))}"}}')
+            lines.append(f'modules: {{url: "{self.servers.plain_url}/artifacts/modules.tar.zst", '
+                         f'sha256: "{artifacts.sha256(self.artifact("modules.tar.zst"))}"}}')
+        return "\n".join("  " + line for line in lines)
+
+    def serve_role(self, uuid=machine.DEFAULT_UUID, modules=False, kexec=False):
+        """Renders role.yaml.in for a machine. modules: the kernel's module tree comes with it;
+        kexec: the installed kernel takes over."""
         with open(os.path.join(HERE, "role.yaml.in"), encoding="utf-8") as file:
             text = file.read()
         for word, value in {
                 "UUID": uuid, "URL": self.servers.url, "PLAIN": self.servers.plain_url,
-                "MODULES\n": line + "\n" if line else "",
+                "OS": self._os_lines(modules, kexec),
                 "TOOL_SHA256": artifacts.sha256(self.artifact("etcdctl")),
                 "CNI_SHA256": artifacts.sha256(self.artifact("cni-plugins.tgz"))}.items():
-            text = text.replace(f"@{word}@" if not word.endswith("\n") else f"@{word[:-1]}@\n",
-                                value)
+            text = text.replace(f"@{word}@", value)
         _write(os.path.join(self.provision_root, "roles", f"{uuid}.yaml"), text)
 
     def fresh_disk(self, name, *variant):

@@ -30,12 +30,15 @@ class Scenario:
     after: str | None = None  # the scenario that leaves the disk as this one needs it
     provisioning: bool = True
     variant: tuple = ()
-    modules: bool = False
+    modules: bool = False  # the role brings os.modules
+    kexec: bool = False  # the role's pivot
     arguments: str = ""
     inject: bool = False  # the role comes as a file by iPXE
-    rtc: str | None = None  # what the machine's clock says at power-on
+    machine: dict = dataclasses.field(default_factory=dict)  # fields of machine.Spec
     until: str | None = None  # the boot ends, and is good, with a console line like this
 
+
+PIVOT = "step=pivot state=switch"
 
 SCENARIOS = [
     Scenario("bios-first", "BIOS, a machine that needs the work", "bios", "bios"),
@@ -48,13 +51,22 @@ SCENARIOS = [
     Scenario("bios-inject", "BIOS, the role as a file by iPXE", "bios", "inject", inject=True),
     Scenario("uefi-inject", "UEFI, the role as a file by iPXE", "uefi", "inject", inject=True),
     Scenario("bios-dead-battery", "BIOS, a clock that stands at 2011", "bios", "battery",
-             rtc="2011-11-11T11:11:00"),
+             machine={"rtc": "2011-11-11T11:11:00"}),
     Scenario("bios-local", "BIOS, a boot server with nothing for us: the local disk boots", "bios",
              "local", until=rig.LOCAL_DISK_WORDS),
     Scenario("modules", "BIOS, an installed OS without the netboot kernel's modules", "bios",
              "modules", variant=("modules=no",), modules=True),
     Scenario("ifupdown", "BIOS, an installed OS with ifupdown", "bios", "ifupdown",
              variant=("network=ifupdown",)),
+    Scenario("kexec", "BIOS, the installed kernel takes over", "bios", "kexec", kexec=True),
+    Scenario("watchdog", "BIOS, a watchdog that must not bite after the pivot", "bios", "watchdog",
+             arguments="promenade.watchdog=30", machine={"watchdog": True}),
+    Scenario("nvme", "BIOS, to the pivot with an NVMe disk", "bios", "nvme", until=PIVOT,
+             machine={"disk_bus": "nvme"}),
+    Scenario("ahci", "BIOS, to the pivot with a SATA disk", "bios", "ahci", until=PIVOT,
+             machine={"disk_bus": "ahci"}),
+    Scenario("scsi", "BIOS, to the pivot with a SCSI disk and two dead NICs", "bios", "scsi",
+             until=PIVOT, machine={"disk_bus": "scsi", "extra_nics": 2}),
 ]
 DEFAULT = ("bios-first", "bios-second", "bios-second-server-off", "uefi-first")
 
@@ -207,6 +219,10 @@ def judge(scenario, site, outcome, events, console):
     if scenario.after:
         written = facts.early_sectors_written("vda")
         points.append(Point("sectors written by the agent", str(written), "0", written == 0))
+    if scenario.kexec:
+        words = facts.text("cmdline")
+        points.append(Point("kernel command line", words[:60], "the role's",
+                            "rig.kexec" in words and "promenade.role" not in words))
     if not scenario.provisioning:
         said = [line for line in console + outcome.agent if "role=stale" in line
                 or "state=stale" in line]
@@ -221,7 +237,7 @@ def run(scenario, site, options):
         site.local_disk(disk)
     elif not scenario.after:
         disk = site.fresh_disk(scenario.disk, *scenario.variant)
-    site.serve_role(DEFAULT_UUID, modules=scenario.modules)
+    site.serve_role(DEFAULT_UUID, modules=scenario.modules, kexec=scenario.kexec)
     site.set_arguments(scenario.arguments)
     site.restore_boot()
     if scenario.inject:
@@ -234,7 +250,7 @@ def run(scenario, site, options):
     known = len(site.servers.events)
     try:
         outcome = site.boot(scenario.name, disk, scenario.firmware, options.limit, terminal.line,
-                            scenario.until, rtc=scenario.rtc)
+                            scenario.until, **scenario.machine)
     finally:
         terminal.close()
         if not scenario.provisioning:
