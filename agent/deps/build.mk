@@ -211,9 +211,10 @@ $(shell mkdir -p $(OUT)/deps)
 .PHONY: all always
 all: $(STAMP)
 
-# $(call once,COMMANDS): COMMANDS under the lock of this result, unless it is there by then.
+# $(call once,COMMANDS): COMMANDS under the lock of this result, unless it is there by then. They make
+# its folder: one that a waiting make had made would stand in the way of a finished one's rename.
 define once
-@mkdir -p $(CACHE)/lock $(@D)
+@mkdir -p $(CACHE)/lock
 +@flock $(CACHE)/lock/$(subst /,-,$(patsubst $(CACHE)/%,%,$(@D))) sh -c \
 	'test -e $@ || { set -e; $(1); touch $@; }'
 endef
@@ -231,7 +232,7 @@ $(CACHE)/source/%/.stamp: | $(CACHE)/fetched/%/.stamp
 $(CACHE)/kernel/headers/.stamp:
 	$(call once,test -e /usr/include/linux/version.h || { \
 		echo "deps: no kernel headers: install linux-libc-dev" >&2; exit 1; }; \
-		ln -sfn /usr/include/linux /usr/include/asm-generic $(@D); \
+		mkdir -p $(@D); ln -sfn /usr/include/linux /usr/include/asm-generic $(@D); \
 		ln -sfn /usr/include/$$(gcc -print-multiarch)/asm $(@D)/asm)
 
 .SECONDEXPANSION:

@@ -81,7 +81,7 @@ extract() {
 	done
 	# One time for all: no make rule wants to regenerate a patched configure, on any machine.
 	find "$dest.tmp" -exec touch -h -d @0 {} +
-	mv "$dest.tmp" "$dest"
+	mv -T "$dest.tmp" "$dest"
 }
 
 apply() {
