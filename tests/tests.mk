@@ -22,8 +22,8 @@ $(BUILD)/host/unit/test_model_memory: private LDFLAGS_host += \
 # The agent with tests/fake/sys_fault.c in place of base/sys_default.c.
 FAULT_AGENT := $(BUILD)/host/promenade-fault
 $(FAULT_AGENT): tests/fake/sys_fault.c $(HOST_LIB) $(BUILD)/host/agent.o
-	$(Q)$(DEPS_CC_host) $(CPPFLAGS_all) $(CFLAGS_all) $(CFLAGS_host) $(LDFLAGS_host) -o $@ $< \
-		$(BUILD)/host/agent.o $(HOST_LIB) $(DEPS_LIBS_host)
+	$(Q)$(DEPS_CC_host) $(CPPFLAGS_all) $(CFLAGS_all) $(CFLAGS_host) $(LDFLAGS_host) \
+		-Wl,--wrap=openat -o $@ $< $(BUILD)/host/agent.o $(HOST_LIB) $(DEPS_LIBS_host)
 
 test-programs: $(TEST_PROGRAMS) $(TEST_TOOLS) $(BUILD)/host/promenade $(FAULT_AGENT) ## all that tests run
 test: ## everything: sets up, builds, runs every suite

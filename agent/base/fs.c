@@ -71,7 +71,7 @@ bool fs_exists(int dirfd, const char *path)
 int fs_read_fd(int fd, const char *name, size_t max, struct buf *ret, struct err *err)
 {
 	struct buf buf CLEANUP(buf_done) = BUF_INIT;
-	char chunk[8192];
+	char chunk[32768];
 	ssize_t n;
 
 	for (;;) {

@@ -395,12 +395,14 @@ static CURLMcode loop_wait(struct loop *loop)
 	struct curl_waitfd fds[FETCH_PARALLEL];
 	uint64_t now = loop->fetch->env->now_ms(), wait = PROGRESS_MS;
 	unsigned int count = 0;
+	bool busy = false;
 
 	for (size_t i = 0; i < FETCH_PARALLEL; i++) {
 		struct slot *slot = &loop->slots[i];
 		short events = 0;
 		int fd;
 
+		busy = busy || slot->state != SLOT_FREE;
 		if (slot->state == SLOT_FREE)
 			wait = loop->next < loop->count ? 0 : wait;
 		if (slot->state == SLOT_WAITING && slot->retry_at_ms < now + wait)
@@ -414,6 +416,9 @@ static CURLMcode loop_wait(struct loop *loop)
 		else
 			wait = 0;
 	}
+	if (!busy)
+		return CURLM_OK; /* the last stream has ended: nothing would wake a poll
+				  */
 	return curl_multi_poll(loop->fetch->multi, fds, count, (int)wait, NULL);
 }
 

@@ -147,6 +147,8 @@ class Bench:
         for name, data in contents.items():
             with open(os.path.join(files, name), "wb") as out:
                 out.write(data)
+        # Stands in for the agent's own bytes: 12 MiB with sanitizers, read at every check.
+        self.tool = os.path.join(files, "tool")
         self.role = os.path.join(scratch, "role.yaml")
         with open(self.role, "w", encoding="utf-8") as out:
             out.write(ROLE.format(base=serve(files),
@@ -156,7 +158,8 @@ class Bench:
     def apply(self, target, **fault):
         """(status, stderr). A mount namespace of its own keeps the machine's /run clean."""
         env = {"PATH": os.environ["PATH"], "ASAN_OPTIONS": "detect_leaks=1:exitcode=99",
-               "UBSAN_OPTIONS": "print_stacktrace=1", **{k: str(v) for k, v in fault.items()}}
+               "UBSAN_OPTIONS": "print_stacktrace=1",
+               "FAULT_EXE": self.tool, **{k: str(v) for k, v in fault.items()}}
         done = subprocess.run(
             ["unshare", "--mount", "--propagation", "private", "sh", "-c",
              'mount -t tmpfs none /run && exec "$@"', "sh",
