@@ -24,8 +24,14 @@ FAULT_AGENT := $(BUILD)/host/promenade-fault
 $(FAULT_AGENT): tests/fake/sys_fault.c $(HOST_LIB) $(BUILD)/host/agent.o
 	$(Q)$(DEPS_CC_host) $(CPPFLAGS_all) $(CFLAGS_all) $(CFLAGS_host) $(LDFLAGS_host) \
 		-Wl,--wrap=openat -o $@ $< $(BUILD)/host/agent.o $(HOST_LIB) $(DEPS_LIBS_host)
+# The same as PID 1 of a machine in namespaces: a folder for a disk, and time that passes faster.
+BOOT_AGENT := $(BUILD)/host/promenade-boot
+$(BOOT_AGENT): tests/fake/sys_fault.c tests/fake/boot_seams.c $(HOST_LIB) $(BUILD)/host/agent.o
+	$(Q)$(DEPS_CC_host) $(CPPFLAGS_all) $(CFLAGS_all) $(CFLAGS_host) $(LDFLAGS_host) \
+		-Wl,--wrap=openat,--wrap=clock_gettime,--wrap=poll,--wrap=sleep -o $@ \
+		$(filter %.c,$^) $(BUILD)/host/agent.o $(HOST_LIB) $(DEPS_LIBS_host)
 
-test-programs: $(TEST_PROGRAMS) $(TEST_TOOLS) $(BUILD)/host/promenade $(FAULT_AGENT) ## all that tests run
+test-programs: $(TEST_PROGRAMS) $(TEST_TOOLS) $(BUILD)/host/promenade $(FAULT_AGENT) $(BOOT_AGENT) ## all that tests run
 test: ## everything: sets up, builds, runs every suite
 	@agent/deps/need.sh build test lint qemu
 	+@$(MAKE) --no-print-directory -j$(shell nproc) agent host test-programs

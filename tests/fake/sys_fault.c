@@ -4,15 +4,18 @@
  *calls, but the N-th fails or the process dies before it. Told by the environment, so
  *that the very same command line is run with and without:
  *
- *	FAULT_FAIL_AT=N      the N-th effect of this process returns -1, errno FAULT_ERRNO
- *(EIO) FAULT_KILL_AT=N      SIGKILL before the N-th effect FAULT_KILL_LINE=N    SIGKILL
- *after the N-th line written to a file named "journal" FAULT_LOG=FILE       each effect's
- *name, a line each, is appended there
+ *	FAULT_FAIL_AT=N    the N-th effect returns -1, errno FAULT_ERRNO (EIO)
+ *	FAULT_KILL_AT=N    SIGKILL before the N-th effect
+ *	FAULT_KILL_LINE=N  SIGKILL after the N-th line written to a file named "journal"
+ *	FAULT_LOG=FILE     each effect's name, a line each, is appended there
+ *	FAULT_EXE=FILE     what the agent takes for its own bytes (proc/self/exe): with
+ *	                   sanitizers those are 12 MiB that every check would read
+ *	FAULT_WHO=worker   counts in PID 1's first child instead; =init in PID 1
+ *	FAULT_DISKS=DIR    a mount of /dev/NAME is a bind mount of DIR/NAME: a user
+ *	                   namespace can mount no block device
  *
- *	FAULT_EXE=FILE       what the agent takes for its own bytes (proc/self/exe): with
- *sanitizers those are 12 MiB that every check would read
- *
- * Only the process that began counts; what it forks has effects without faults.
+ * Without FAULT_WHO the process that began counts; what it forks has effects without
+ * faults. /armed, removed by who takes it, lets only the first worker of a boot fail.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -21,6 +24,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/str.h"
@@ -28,6 +33,7 @@
 
 static struct {
 	bool ready;
+	bool chosen; /* FAULT_WHO=worker: decided */
 	pid_t process;
 	long effects;
 	long lines;
@@ -59,12 +65,33 @@ static void get_ready(void)
 		fault.log_fd = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
 }
 
+/* Is this PID 1's child, and the first? Asked once: what a worker forks inherits the
+ * answer, and its confined child may not even ask for a parent's number. */
+static void choose_worker(void)
+{
+	if (fault.chosen || getppid() != 1)
+		return;
+	fault.chosen = true;
+	fault.process = unlink("/armed") == 0 ? getpid() : 0;
+	fault.effects = 0;
+}
+
+/* True in the process whose effects count. */
+static bool is_victim(void)
+{
+	const char *who = getenv("FAULT_WHO");
+
+	if (who && strcmp(who, "worker") == 0)
+		choose_worker();
+	return getpid() == fault.process && (fault.chosen || !who || who[0] == 'i');
+}
+
 /* Counts one effect; true when it must fail, with errno set. */
 static bool strike(const char *name)
 {
 	if (!fault.ready)
 		get_ready();
-	if (getpid() != fault.process)
+	if (!is_victim())
 		return false;
 	fault.effects++;
 	if (fault.log_fd >= 0 && dprintf(fault.log_fd, "%s\n", name) < 0)
@@ -94,7 +121,7 @@ static ssize_t fault_write(int fd, const void *bytes, size_t len)
 {
 	ssize_t n = strike("write") ? -1 : sys_real()->write(fd, bytes, len);
 
-	if (fault.kill_line > 0 && n > 0 && getpid() == fault.process && is_journal(fd) &&
+	if (fault.kill_line > 0 && n > 0 && is_victim() && is_journal(fd) &&
 		++fault.lines == fault.kill_line)
 		(void)raise(SIGKILL);
 	return n;
@@ -166,11 +193,43 @@ static int fault_unlinkat(int dirfd, const char *path, int flags)
 	return strike("unlinkat") ? -1 : sys_real()->unlinkat(dirfd, path, flags);
 }
 
+/* Changes flags of a mount, which a user namespace may; of a superblock it may not. */
+static int remount_bind(const char *target, unsigned long flags)
+{
+	return sys_real()->mount(NULL, target, NULL, flags | MS_BIND, NULL);
+}
+
+/* A copy of the directory's mount with the flags, put at target: by fd, because target
+ * is /proc/self/fd/N and names the place beneath once something is mounted on it. */
+static int bind_directory(const char *folder, const char *target, unsigned long flags)
+{
+	struct mount_attr attr = {
+		.attr_set = flags & (MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC)};
+	int rc, fd = (int)syscall(SYS_open_tree, AT_FDCWD, folder, 1 /* CLONE */);
+
+	rc = fd < 0 ? -1
+		    : (int)syscall(SYS_mount_setattr, fd, "", AT_EMPTY_PATH, &attr,
+			      sizeof(attr));
+	if (rc == 0) /* MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_SYMLINKS */
+		rc = (int)syscall(SYS_move_mount, fd, "", AT_FDCWD, target, 0x14);
+	if (fd >= 0)
+		(void)close(fd);
+	return rc;
+}
+
 static int fault_mount(const char *source, const char *target, const char *type,
 	unsigned long flags, const void *data)
 {
-	return strike("mount") ? -1
-			       : sys_real()->mount(source, target, type, flags, data);
+	const char *disks = getenv("FAULT_DISKS");
+	char folder[300];
+
+	if (strike("mount"))
+		return -1;
+	if (!disks || !source || !str_has_prefix(source, "/dev/"))
+		return sys_real()->mount(source, target, type, flags, data);
+	(void)snprintf(folder, sizeof(folder), "%s/%s", disks, source + strlen("/dev/"));
+	return flags & MS_REMOUNT ? remount_bind(target, flags)
+				  : bind_directory(folder, target, flags);
 }
 
 static int fault_umount2(const char *target, int flags)

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""PID 1 in namespaces of its own (user, mount, pid, net): every way a worker can end, reaping, and
-switch_root by both of its roads. Seconds, no privileges beyond user namespaces."""
+"""The agent as PID 1 in namespaces of its own (user, mount, pid, net). First PID 1 with a scripted
+worker: every way a worker can end, reaping, switch_root by both of its roads. Then with the real
+worker, in a folder without privileges and, as root, on a loop device: boot.py."""
 import os
 import re
 import shutil
@@ -125,11 +126,27 @@ class Pid1(unittest.TestCase):
         self.assertIn("run/promenade/pivot", log)
 
 
+def run_boots(kind):
+    """[passed, failed, skipped] of boot.py; no last line is a failure."""
+    print(f"--- the real worker, {kind}", flush=True)
+    done = subprocess.run([sys.executable, os.path.join(TOP, "tests/ns/boot.py"), kind],
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          check=False)
+    text = done.stdout.decode(errors="replace")
+    print(text, flush=True)
+    found = re.search(r"^(\d+) passed, (\d+) failed, (\d+) skipped\n\Z", text, re.M)
+    return [int(n) for n in found.groups()] if found else [0, 1, 0]
+
+
 def main():
     result = unittest.TextTestRunner(verbosity=2).run(
         unittest.defaultTestLoader.loadTestsFromTestCase(Pid1))
     bad = len(result.failures) + len(result.errors)
-    print(f"{result.testsRun - bad} passed, {bad} failed, {len(result.skipped)} skipped")
+    total = [result.testsRun - bad, bad, len(result.skipped)]
+    for kind in ["folder"] + (["loop"] if os.geteuid() == 0 else []):
+        total = [a + b for a, b in zip(total, run_boots(kind))]
+    print("{} passed, {} failed, {} skipped".format(*total))
+    bad = total[1]
     sys.exit(1 if bad else 0)
 
 
