@@ -4,8 +4,8 @@ SRC_base := \
 	err fs log proc str sys sys_default
 SRC_model := \
 	cmdline cmdline_ip daemon_json facts facts_text fstab nic_ids plan role role_address \
-	role_check role_decode role_fields role_mistake role_scalar role_tree role_value \
-	role_value_k8s template toml toml_scan version
+	role_check role_decode role_fields role_fields_cluster role_mistake role_scalar \
+	role_tree role_value role_value_k8s template toml toml_scan version
 SRC_host := \
 	artifact artifact_place artifact_stamp block block_id borrow credential env fetch \
 	fetch_error fetch_exchange fetch_head fetch_stream journal module module_insert \

@@ -16,6 +16,7 @@
 #include "base/compiler.h"
 #include "base/err.h"
 #include "base/str.h"
+#include "model/role_cluster.h"
 
 #define ROLE_BYTES_MAX (256U * 1024U)
 #define ROLE_DEPTH_MAX 16U
@@ -24,8 +25,6 @@ enum role_nic_policy { ROLE_NIC_REQUIRE_HEALTHY, ROLE_NIC_WARN, ROLE_NIC_IGNORE 
 enum role_pivot { ROLE_PIVOT_SWITCH_ROOT, ROLE_PIVOT_KEXEC, ROLE_PIVOT_REBOOT };
 enum role_swap { ROLE_SWAP_DISABLED, ROLE_SWAP_KEEP };
 enum role_engine { ROLE_ENGINE_NONE, ROLE_ENGINE_CONTAINERD, ROLE_ENGINE_DOCKER };
-enum role_cluster_action { ROLE_CLUSTER_NONE, ROLE_CLUSTER_JOIN, ROLE_CLUSTER_BOOTSTRAP };
-enum role_node_role { ROLE_NODE_WORKER, ROLE_NODE_CONTROL_PLANE };
 
 /* One key of a map of strings, in document order. */
 struct role_pair {
@@ -36,13 +35,6 @@ struct role_pair {
 struct role_map {
 	struct role_pair *items;
 	size_t count;
-};
-
-/* Something fetched by URL and bound to the role by SHA-256 (64 lower-case hex digits).
- */
-struct role_source {
-	char *url; /* http:// or https:// */
-	char sha256[65];
 };
 
 /* An artifact: a file at path with mode; or, when unpack is set, an archive (tar, plain
@@ -138,15 +130,6 @@ struct role_cni {
 	char *dir;                  /* default /opt/cni/bin */
 	char *config_name;          /* file in /etc/cni/net.d; NULL when absent */
 	char *config_content;
-};
-
-struct role_cluster {
-	enum role_cluster_action action;
-	enum role_node_role role;
-	char *endpoint;                /* https://host:port */
-	struct strlist ca_cert_hashes; /* "sha256:" and 64 hex digits */
-	char *credential_url;
-	char *token_url;
 };
 
 struct role_report {

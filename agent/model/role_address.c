@@ -97,6 +97,23 @@ const char *value_address_or_name(const char *text)
 	return is_ipv6(text) || is_host(text) ? NULL : "an address or a host name";
 }
 
+const char *value_cidr(const char *text)
+{
+	static const char wanted[] = "a subnet like 10.244.0.0/16";
+	const char *slash = strchr(text, '/');
+	char address[64];
+	uint64_t bits;
+
+	if (!slash || (size_t)(slash - text) >= sizeof(address))
+		return wanted;
+	memcpy(address, text, (size_t)(slash - text));
+	address[slash - text] = '\0';
+	if (!str_to_u64(slash + 1, is_ipv4(address) ? 32 : 128, &bits) ||
+		(slash[1] == '0' && slash[2]) || strlen(slash) > 4)
+		return wanted;
+	return value_address(address) ? wanted : NULL;
+}
+
 const char *value_mac(const char *text)
 {
 	for (size_t i = 0; i < 17; i++)

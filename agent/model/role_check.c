@@ -290,32 +290,71 @@ static void check_artifacts(const struct checker *checker)
 	}
 }
 
+static void check_join(const struct checker *checker)
+{
+	const struct tree_node *hashes = find(checker, "cluster.caCertHashes");
+
+	demand(checker, "cluster", "caCertHashes",
+		"without a pin any server could be the API server");
+	if (hashes && hashes->kind == TREE_LIST && !hashes->count)
+		role_mistake_add(checker->mistakes, hashes->place,
+			"'caCertHashes': must have at least one entry");
+	if (find(checker, "cluster.credential"))
+		forbid(checker, "cluster.token",
+			"'credential' and 'token' exclude each other");
+}
+
+static void check_bootstrap(const struct checker *checker)
+{
+	if (!find(checker, "cluster.role") || says(checker, "cluster.role", "worker"))
+		role_mistake_add(checker->mistakes,
+			find(checker, "cluster.action")->place,
+			"'action': bootstrap makes a control plane; add 'role: "
+			"control-plane' or join");
+	forbid(checker, "cluster.token", "only to join: a new cluster has no tokens yet");
+}
+
+/* What the control plane's own components would refuse when they start
+ * (k8s.io/client-go tools/leaderelection NewLeaderElector, its jitter factor 1.2). */
+static void check_leases(const struct checker *checker)
+{
+	const struct role_leases *leases = &checker->role->cluster.leases;
+	const struct tree_node *node = find(checker, "cluster.leases");
+
+	if (!node || node->kind != TREE_MAP || !leases->duration ||
+		!leases->renew_deadline || !leases->retry_period)
+		return;
+	if (leases->duration <= leases->renew_deadline)
+		role_mistake_add(checker->mistakes, node->place,
+			"'leases': durationSeconds must be greater than "
+			"renewDeadlineSeconds");
+	if (leases->renew_deadline * 10 <= leases->retry_period * 12)
+		role_mistake_add(checker->mistakes, node->place,
+			"'leases': renewDeadlineSeconds must be greater than 1.2 times "
+			"retryPeriodSeconds");
+}
+
 static void check_cluster(const struct checker *checker)
 {
 	const struct role_cluster *cluster = &checker->role->cluster;
 
+	check_leases(checker);
+	if (says(checker, "node.engine.name", "docker"))
+		forbid(checker, "cluster.archives",
+			"only with containerd: docker does not serve images to kubelet");
 	if (cluster->action == ROLE_CLUSTER_NONE)
 		return;
 	demand(checker, "cluster", "endpoint", "where is the API server?");
-	if (cluster->action == ROLE_CLUSTER_JOIN) {
-		const struct tree_node *hashes = find(checker, "cluster.caCertHashes");
-
-		demand(checker, "cluster", "caCertHashes",
-			"without a pin any server could be the API server");
-		if (hashes && hashes->kind == TREE_LIST && !hashes->count)
-			role_mistake_add(checker->mistakes, hashes->place,
-				"'caCertHashes': must have at least one entry");
-		if (find(checker, "cluster.credential"))
-			forbid(checker, "cluster.token",
-				"'credential' and 'token' exclude each other");
-	} else if (!find(checker, "cluster.role") ||
-		   says(checker, "cluster.role", "worker")) {
-		role_mistake_add(checker->mistakes,
-			find(checker, "cluster.action")->place,
-			"'action': bootstrap makes a control plane; add 'role: "
-			"control-plane' "
-			"or join");
-	}
+	if (says(checker, "cluster.role", "control-plane"))
+		demand(checker, "cluster", "version",
+			"a control plane's flags and files depend on it");
+	if (!find(checker, "cluster.token"))
+		forbid(checker, "cluster.certificateKey",
+			"only with 'token': a credential brings the keys itself");
+	if (cluster->action == ROLE_CLUSTER_JOIN)
+		check_join(checker);
+	else
+		check_bootstrap(checker);
 }
 
 int role_check(const struct tree_node *root, const struct role *role,

@@ -4,30 +4,16 @@
 #include "model/role_fields.h"
 
 #include "model/role.h"
+#include "model/role_rows.h"
 
 _Static_assert(
 	sizeof(enum role_pivot) == sizeof(unsigned int), "CHOICE writes unsigned int");
 
-/* struct T {...; X *items; size_t count;}: ITEMS finds the count behind the pointer. */
-#define COUNT_FOLLOWS(type, items, count)                                                \
-	_Static_assert(offsetof(type, count) == offsetof(type, items) + sizeof(void *),  \
-		"ITEMS: the count follows the pointer")
 COUNT_FOLLOWS(struct role, artifacts, artifact_count);
 COUNT_FOLLOWS(struct role_node, files, file_count);
 COUNT_FOLLOWS(struct role_node, units, unit_count);
 
 #define SERIAL_MAX ((1ULL << 53) - 1) /* what every JSON reader holds exactly */
-
-#define AT(type, member) .offset = offsetof(type, member)
-#define SECTION(name) .type = FIELD_SECTION, .section = &(name)
-#define CHOICE(name) .type = FIELD_CHOICE, .choices = (name)
-#define TEXT(checker) .type = FIELD_TEXT, .check = (checker)
-#define URL(checker) TEXT(checker), .hidden = true
-#define CONTENT TEXT(value_content), .hidden = true, .lines = true
-#define END                                                                              \
-	{                                                                                \
-		.key = NULL                                                              \
-	}
 
 static const struct field_choice api_versions[] = {{"promenade/v1", 0}, {NULL, 0}};
 static const struct field_choice kinds[] = {{"Role", 0}, {NULL, 0}};
@@ -56,18 +42,6 @@ static const struct field_choice engines[] = {
 };
 static const struct field_choice cgroup_drivers[] = {
 	{"systemd", true}, {"cgroupfs", false}, {NULL, 0}};
-static const struct field_choice actions[] = {
-	{"none", ROLE_CLUSTER_NONE},
-	{"join", ROLE_CLUSTER_JOIN},
-	{"bootstrap", ROLE_CLUSTER_BOOTSTRAP},
-	{NULL, 0},
-};
-static const struct field_choice node_roles[] = {
-	{"worker", ROLE_NODE_WORKER},
-	{"control-plane", ROLE_NODE_CONTROL_PLANE},
-	{NULL, 0},
-};
-
 static const struct field match_fields[] = {
 	{.key = "uuid", TEXT(value_uuid), .lower = true, AT(struct role_match, uuid)},
 	{.key = "serial", TEXT(value_text), AT(struct role_match, serial)},
@@ -154,17 +128,6 @@ static const struct field root_fields[] = {
 	END,
 };
 static const struct field_section root_section = {.fields = root_fields};
-
-/* A source: url and sha256, both or none. member is a struct role_source of type. */
-#define SOURCE(owner, member)                                                            \
-	{.key = "url",                                                                   \
-		URL(value_url),                                                          \
-		.required = true,                                                        \
-		.offset = offsetof(owner, member) + offsetof(struct role_source, url)},  \
-	{                                                                                \
-		.key = "sha256", .type = FIELD_SHA256, .required = true,                 \
-		.offset = offsetof(owner, member) + offsetof(struct role_source, sha256) \
-	}
 
 static const struct field modules_fields[] = {SOURCE(struct role_os, modules), END};
 static const struct field_section modules_section = {.fields = modules_fields};
@@ -354,44 +317,6 @@ static const struct field cni_fields[] = {
 };
 static const struct field_section cni_section = {.fields = cni_fields};
 
-static const struct field credential_fields[] = {
-	{.key = "url",
-		URL(value_url_https),
-		.required = true,
-		AT(struct role_cluster, credential_url)},
-	END,
-};
-static const struct field_section credential_section = {.fields = credential_fields};
-
-static const struct field token_fields[] = {
-	{.key = "url",
-		URL(value_url_https),
-		.required = true,
-		AT(struct role_cluster, token_url)},
-	END,
-};
-static const struct field_section token_section = {.fields = token_fields};
-
-static const struct field cluster_fields[] = {
-	{.key = "action",
-		CHOICE(actions),
-		.required = true,
-		.absent = ROLE_CLUSTER_NONE,
-		AT(struct role_cluster, action)},
-	{.key = "role", CHOICE(node_roles), AT(struct role_cluster, role)},
-	{.key = "endpoint", TEXT(value_endpoint), AT(struct role_cluster, endpoint)},
-	{.key = "caCertHashes",
-		.type = FIELD_TEXTS,
-		.check = value_ca_hash,
-		.lower = true,
-		.max = 8,
-		AT(struct role_cluster, ca_cert_hashes)},
-	{.key = "credential", SECTION(credential_section)},
-	{.key = "token", SECTION(token_section)},
-	END,
-};
-static const struct field_section cluster_section = {.fields = cluster_fields};
-
 static const struct field report_fields[] = {
 	{.key = "url", URL(value_url), AT(struct role_report, url)},
 	{.key = "syslog", TEXT(value_syslog), AT(struct role_report, syslog)},
@@ -423,7 +348,7 @@ static const struct field top_fields[] = {
 		.max = 256,
 		AT(struct role, artifacts)},
 	{.key = "cni", SECTION(cni_section), AT(struct role, cni)},
-	{.key = "cluster", SECTION(cluster_section), AT(struct role, cluster)},
+	{.key = "cluster", SECTION(role_cluster_section), AT(struct role, cluster)},
 	{.key = "report", SECTION(report_section), AT(struct role, report)},
 	{.key = "ntp",
 		.type = FIELD_TEXTS,

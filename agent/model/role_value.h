@@ -36,8 +36,9 @@ value_check value_host_name; /* at most 63 bytes: what Linux, and a label's valu
 value_check value_dns_name;  /* RFC 1123 subdomain, at most 253 */
 value_check value_address;   /* IPv4 or IPv6, no zone */
 value_check value_address_or_name;
-value_check value_mac; /* six pairs of hex digits with colons */
-value_check value_url; /* http or https, no user, no fragment */
+value_check value_cidr; /* a subnet with its prefix length */
+value_check value_mac;  /* six pairs of hex digits with colons */
+value_check value_url;  /* http or https, no user, no fragment */
 value_check value_url_https;
 value_check value_endpoint; /* https://host:port */
 value_check value_syslog;   /* udp://host:port or tcp://host:port */
@@ -65,7 +66,8 @@ value_check value_flag;  /* of kubelet, without dashes */
 value_check value_label_key;
 value_check value_label_value;
 value_check value_taint;
-value_check value_cni_name; /* NAME.conf, NAME.conflist or NAME.json */
+value_check value_kube_version; /* 1.34.2 */
+value_check value_cni_name;     /* NAME.conf, NAME.conflist or NAME.json */
 
 value_check value_text;    /* not empty */
 value_check value_line;    /* may be empty */

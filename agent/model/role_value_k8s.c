@@ -136,3 +136,21 @@ const char *value_cni_name(const char *text)
 		return NULL;
 	return "a file name that ends in .conflist, .conf or .json, without a directory";
 }
+
+const char *value_kube_version(const char *text)
+{
+	static const char wanted[] = "a version of Kubernetes from 1.20.0, like 1.34.2";
+	const char *minor = text + 2, *patch;
+	size_t digits;
+
+	if (!str_has_prefix(text, "1."))
+		return wanted;
+	digits = strspn(minor, "0123456789");
+	if (digits != 2 || minor[0] < '2' || minor[2] != '.')
+		return wanted;
+	patch = minor + 3;
+	digits = strspn(patch, "0123456789");
+	return digits && digits <= 3 && !patch[digits] && (digits == 1 || *patch != '0')
+		       ? NULL
+		       : wanted;
+}
