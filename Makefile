@@ -37,7 +37,8 @@ include agent/deps/deps.mk
 # 4 The agent's sources, a layer a list; includes point down only (tests/lint/layers.py).
 include agent/sources.mk
 SOURCES := $(SRC_base:%=base/%.c) $(SRC_model:%=model/%.c) $(SRC_host:%=host/%.c) \
-	$(SRC_net:%=net/%.c) $(SRC_steps:%=steps/%.c) $(SRC_top:%=%.c)
+	$(SRC_net:%=net/%.c) $(SRC_cluster:%=cluster/%.c) $(SRC_steps:%=steps/%.c) \
+	$(SRC_top:%=%.c)
 
 # 5 Objects: build/musl and build/host, the same rules.
 define variant

@@ -14,6 +14,8 @@ SRC_host := \
 SRC_net := \
 	address clock config dhcp dhcp_client dhcp_options net net_choose net_links net_wait \
 	netlink nlmsg packet slaac sntp
+SRC_cluster := \
+	base64 certificate certificate_read der key pem secret
 SRC_steps := \
 	agent artifact_step artifacts cni edit engine engine_containerd engine_docker \
 	engine_overlay engine_package exec_flags files hostname kernel kexec kubelet machine \
