@@ -85,6 +85,7 @@ static int run_stage(struct boot *boot, struct run *run, size_t *from, struct er
 	run->context->plan = &plan;
 	rc = run_plan(run, *from, err);
 	*from = plan.count;
+	boot->pivot = plan.pivot;
 	return rc;
 }
 
@@ -111,6 +112,25 @@ static int run_first_stage(
 	return rc < 0 ? rc : run_stage(boot, run, from, err);
 }
 
+/* What an attempt of this boot wrote must not look to the next one like an earlier boot's
+ * work: a reboot that was never reached would be left out. */
+static int look_at_target(struct boot *boot, struct err *err)
+{
+	struct fact_target *target = &boot->facts.target;
+	int rc = probe_target(&boot->env, &boot->facts, err);
+
+	if (rc < 0)
+		return rc;
+	if (boot->target_seen) {
+		target->prepared = boot->was_prepared;
+		target->prepared_serial = boot->was_prepared_serial;
+	}
+	boot->target_seen = true;
+	boot->was_prepared = target->prepared;
+	boot->was_prepared_serial = target->prepared_serial;
+	return 0;
+}
+
 /* From an accepted role to the moment before the pivot takes effect. */
 static int prepare(struct boot *boot, struct err *err)
 {
@@ -130,7 +150,7 @@ static int prepare(struct boot *boot, struct err *err)
 	int rc = run_first_stage(boot, &run, &from, err);
 
 	if (rc == 0)
-		rc = probe_target(&boot->env, &boot->facts, err);
+		rc = look_at_target(boot, err);
 	if (rc == 0)
 		rc = run_stage(boot, &run, &from, err);
 	journal_close_target(&boot->journal);
@@ -239,7 +259,7 @@ static int run_until_prepared(struct boot *boot)
 		boot_sync_clock(boot);
 		rc = prepare(boot, &err);
 		if (rc == 0)
-			return exit_for(boot->role.os.pivot);
+			return exit_for(boot->pivot);
 		clean_up(boot);
 		boot_hold(boot, &err, attempt);
 		boot->role_since_ms = boot->env.now_ms();

@@ -55,6 +55,10 @@ struct boot {
 	struct root_prepared prepared;
 	struct role_text role_text;
 	struct role role;
+	enum role_pivot pivot; /* of the last plan */
+	bool target_seen; /* the installed OS was looked at, and this is what it was: */
+	bool was_prepared;
+	uint64_t was_prepared_serial;
 	bool role_is_stale;     /* the last accepted one, because no server answered */
 	uint64_t role_since_ms; /* when asking for a role began */
 };

@@ -192,6 +192,7 @@ static void probe_prepared(int fd, struct fact_target *target)
 	if (fs_read_line(fd, "etc/promenade/serial", line, sizeof(line)) == 0 &&
 		!str_to_u64(line, UINT64_MAX, &target->last_serial))
 		target->last_serial = 0;
+	target->prepared_serial = target->last_serial;
 }
 
 int probe_target(struct env *env, struct facts *facts, struct err *err)

@@ -119,6 +119,7 @@ static const struct fact_field top_fields[] = {
 	AS("target.has_docker", struct facts, target.has_docker, BOOL),
 	AS("target.has_kubelet", struct facts, target.has_kubelet, BOOL),
 	AS("target.prepared", struct facts, target.prepared, BOOL),
+	AS("target.prepared_serial", struct facts, target.prepared_serial, U64),
 	AS("target.last_serial", struct facts, target.last_serial, U64),
 	AS("target.network_manager", struct facts, target.network_manager, NETWORK),
 	AS("lease.known", struct facts, lease.known, BOOL),

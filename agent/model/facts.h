@@ -77,8 +77,11 @@ struct fact_target {
 	bool has_containerd;
 	bool has_docker;
 	bool has_kubelet;
-	bool prepared; /* /etc/promenade/role.yaml is there */
-	uint64_t last_serial;
+	/* Did an earlier boot prepare it (/etc/promenade/role.yaml), up to which serial?
+	 * What this boot wrote meanwhile is in last_serial alone. */
+	bool prepared;
+	uint64_t prepared_serial;
+	uint64_t last_serial; /* the highest accepted one */
 	enum fact_network_manager network_manager;
 };
 

@@ -241,10 +241,35 @@ static void add_gates(
 		facts->disk_count);
 }
 
+/* A reboot is for a machine that was prepared just now. One that comes back has a
+ * firmware that boots from the network first: rebooting it again would never end. The
+ * serial only rises, so a new one reboots once more. */
+static bool came_back(const struct facts *facts, const struct role *role)
+{
+	return role->os.pivot == ROLE_PIVOT_REBOOT && facts->target.prepared &&
+	       facts->target.prepared_serial >= role->serial;
+}
+
+/* How a machine enters its OS from here, when it is not by a reboot. */
+static enum role_pivot pivot_from_here(const struct role *role)
+{
+	if (role->os.pivot == ROLE_PIVOT_REBOOT)
+		return role->os.cmdline ? ROLE_PIVOT_KEXEC : ROLE_PIVOT_SWITCH_ROOT;
+	return role->os.pivot;
+}
+
+static enum role_pivot pivot_now(const struct facts *facts, const struct role *role)
+{
+	if (role->os.pivot == ROLE_PIVOT_REBOOT && !came_back(facts, role))
+		return ROLE_PIVOT_REBOOT;
+	return pivot_from_here(role);
+}
+
+/* Before a reboot too: the machine may come back. */
 static bool wants_modules(const struct facts *facts, const struct role *role)
 {
 	return role->os.modules.url && !facts->target.has_modules &&
-	       role->os.pivot == ROLE_PIVOT_SWITCH_ROOT;
+	       pivot_from_here(role) == ROLE_PIVOT_SWITCH_ROOT;
 }
 
 static void add_engine(
@@ -304,6 +329,7 @@ static void add_os_files(
 static void add_last(const struct facts *facts, const struct role *role, bool pivots,
 	struct plan *plan)
 {
+	const char *back = "";
 	struct step *step;
 
 	if (role->report.url)
@@ -311,14 +337,44 @@ static void add_last(const struct facts *facts, const struct role *role, bool pi
 	if (!pivots)
 		return;
 	step = add(plan, STEP_KIND_PIVOT);
-	step->pivot = role->os.pivot;
-	if (role->os.pivot == ROLE_PIVOT_SWITCH_ROOT)
-		SAY(step, "switch_root, init %s, kernel %s stays", role->os.init,
-			facts->kernel);
-	else if (role->os.pivot == ROLE_PIVOT_KEXEC)
-		SAY(step, "kexec into %s", facts->target.newest_kernel);
+	step->pivot = pivot_now(facts, role);
+	plan->pivot = step->pivot;
+	if (came_back(facts, role))
+		back = " (it was rebooted for this role and came back)";
+	if (step->pivot == ROLE_PIVOT_SWITCH_ROOT)
+		SAY(step, "switch_root, init %.90s, kernel %.50s stays%s", role->os.init,
+			facts->kernel, back);
+	else if (step->pivot == ROLE_PIVOT_KEXEC)
+		SAY(step, "kexec into %s%s", facts->target.newest_kernel, back);
 	else
 		SAY(step, "reboot");
+}
+
+/* A way into the OS that would end in a machine that is of no use. */
+static int refuse_pivot(
+	const struct facts *facts, const struct role *role, struct err *err)
+{
+	enum role_pivot pivot = pivot_now(facts, role);
+	bool no_modules = !facts->target.has_modules && !role->os.modules.url;
+
+	if (pivot == ROLE_PIVOT_SWITCH_ROOT && no_modules && came_back(facts, role))
+		return err_set(err, E_KERNEL,
+			"os.pivot reboot: this machine was rebooted for serial %llu and "
+			"came back here, it is not rebooted again; let its firmware boot "
+			"the disk, or add os.cmdline (kexec) or os.modules for %s",
+			(unsigned long long)role->serial, facts->kernel);
+	if (pivot == ROLE_PIVOT_SWITCH_ROOT && no_modules)
+		return err_set(err, E_KERNEL,
+			"the installed OS has no /lib/modules/%s and the role has no "
+			"os.modules: after switch_root no module could be loaded; add "
+			"os.modules, install that kernel's package, or use pivot kexec",
+			facts->kernel);
+	if (pivot == ROLE_PIVOT_KEXEC && !facts->target.newest_kernel[0])
+		return err_set(err, E_KERNEL,
+			"os.pivot %s: the installed OS has no kernel in /boot with "
+			"modules in /lib/modules; install a kernel package there",
+			role->os.pivot == ROLE_PIVOT_KEXEC ? "kexec" : "reboot");
+	return 0;
 }
 
 /* What can be refused before anything is done. */
@@ -330,20 +386,7 @@ static int refuse(const struct facts *facts, const struct role *role, struct err
 			"bootstrap or join yet; leave 'cluster' out and use kubeadm "
 			"after "
 			"the boot, or use a newer agent");
-	if (!facts->target.known)
-		return 0;
-	if (role->os.pivot == ROLE_PIVOT_SWITCH_ROOT && !facts->target.has_modules &&
-		!role->os.modules.url)
-		return err_set(err, E_KERNEL,
-			"the installed OS has no /lib/modules/%s and the role has no "
-			"os.modules: after switch_root no module could be loaded; add "
-			"os.modules, install that kernel's package, or use pivot kexec",
-			facts->kernel);
-	if (role->os.pivot == ROLE_PIVOT_KEXEC && !facts->target.newest_kernel[0])
-		return err_set(err, E_KERNEL,
-			"os.pivot kexec: the installed OS has no kernel in /boot with "
-			"modules in /lib/modules; install a kernel package there");
-	return 0;
+	return facts->target.known ? refuse_pivot(facts, role, err) : 0;
 }
 
 int plan_make(const struct facts *facts, const struct role *role, bool pivots,

@@ -46,12 +46,13 @@ struct step {
 	enum step_kind kind;
 	char reason[240];
 	const struct fact_partition *root; /* ROOT: the partition found */
-	enum role_pivot pivot;             /* PIVOT: what will be done */
+	enum role_pivot pivot; /* PIVOT: what will be done; not a second reboot */
 };
 
 struct plan {
 	struct step steps[STEP_KIND_COUNT];
 	size_t count;
+	enum role_pivot pivot; /* how the machine is left, when complete */
 	bool complete; /* false: ends at root, plan again when the target is known */
 };
 

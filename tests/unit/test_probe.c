@@ -436,6 +436,7 @@ static void test_target(void **state)
 	assert_string_equal(t->newest_kernel, "6.12.57+deb13-amd64");
 	assert_int_equal(m->facts.overlay, 1);
 	assert_true(t->has_containerd && t->has_docker && t->has_kubelet && t->prepared);
+	assert_int_equal(t->prepared_serial, 41);
 	assert_int_equal(t->last_serial, 41);
 }
 
