@@ -50,6 +50,7 @@ class Spec:
     extra_nics: int = 0  # more NICs, on networks with nobody else
     rtc: str | None = None  # -rtc base=
     watchdog: bool = False
+    may_reboot: bool = False  # else a reboot ends the machine
     smbios_credentials: dict = dataclasses.field(default_factory=dict)  # type 11 strings
     fw_cfg: dict = dataclasses.field(default_factory=dict)  # name -> file
     extra: list = dataclasses.field(default_factory=list)  # QEMU arguments, last
@@ -141,7 +142,7 @@ def command_line(spec, verdict_fd, agent_fd, qmp_fd):
     """The QEMU arguments of a spec. The three descriptors are connected sockets QEMU inherits."""
     args = [accel.QEMU, "-accel", accel.ARGUMENTS[spec.accel], "-cpu", accel.CPU[spec.accel],
             "-smp", str(spec.cpus), "-m", str(spec.memory_mib), "-nodefaults", "-no-user-config",
-            "-display", "none", "-no-reboot",
+            "-display", "none", "-action", f"reboot={'reset' if spec.may_reboot else 'shutdown'}",
             "-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console",
             "-chardev", f"socket,id=qmp,fd={qmp_fd}", "-mon", "chardev=qmp,mode=control",
             "-device", "virtio-serial-pci",

@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 
 import accel
 import artifacts
@@ -24,8 +25,10 @@ import newc  # noqa: E402
 IPXE = os.path.join(REPOSITORY, "ipxe")
 # What the machine is told by iPXE beside the role's URL. The installed OS reads it as well: it
 # stays quiet, and TCG need not pay for the mitigations of a CPU that is not there.
+# On a busy host an emulated timer is late, and the kernel panics for want of ten ticks ("IO-APIC +
+# timer doesn't work!"): no_timer_check, as it has by itself under KVM.
 # Devices of an emulated, busy machine may take longer than the 90 s that systemd gives them.
-ARGUMENTS = ("console=ttyS0 quiet mitigations=off systemd.show_status=0 "
+ARGUMENTS = ("console=ttyS0 quiet no_timer_check mitigations=off systemd.show_status=0 "
              "systemd.default_device_timeout_sec=600")
 
 POLICY = """# Made by the rig: its own CA may vouch, and nothing unsigned comes any other way.
@@ -139,21 +142,22 @@ class Rig:
             file.write(data + b"\0" * (-len(data) % 4) + supplement(below))
         os.rename(path + ".tmp", path)
 
-    def _make_tftp_root(self, arguments=""):
+    def _make_tftp_root(self, arguments="", url=None):
         """What DHCP's boot file leads to: the site's variables, then ipxe/boot.ipxe over HTTP."""
         _write(os.path.join(self.tftp_root, "boot.ipxe"), "\n".join([
             "#!ipxe",
             f"set base {self.servers.boot_url}/boot",
-            f"set role {self.servers.url}/roles/{{uuid}}.yaml",
+            f"set role {url or self.servers.url}/roles/{{uuid}}.yaml",
             f"set args {ARGUMENTS} {arguments}".rstrip(),
             "chain --autofree --replace ${base}/boot.ipxe",
         ]) + "\n")
         shutil.copy(os.path.join(IPXE, "autoexec.ipxe"), self.tftp_root)
         artifacts.link(artifacts.ipxe_efi(), os.path.join(self.tftp_root, "ipxe.efi"))
 
-    def set_arguments(self, arguments):
-        """More words for the kernel command line of boots from now on."""
-        self._make_tftp_root(arguments)
+    def set_arguments(self, arguments, url=None):
+        """More words for the kernel command line of boots from now on, and another server for the
+        role than the one over HTTPS."""
+        self._make_tftp_root(arguments, url)
 
     def _make_artifacts(self):
         folder = os.path.join(self.provision_root, "artifacts")
@@ -189,34 +193,60 @@ class Rig:
                                                        "unsigned-injected yes").encode()})
         self.use_script("inject.ipxe")
 
+    def sign_role(self, uuid=machine.DEFAULT_UUID, tampered=False):
+        """Gives the role an end, puts a detached signature beside it, and makes a policy that has
+        the key and asks for a signature. tampered: the role is altered afterwards."""
+        role = os.path.join(self.provision_root, "roles", f"{uuid}.yaml")
+        end = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 86400))
+        with open(role, encoding="utf-8") as file:
+            text = file.read()
+        _write(role, text.replace("serial: 1\n", f"serial: 1\nnotAfter: {end}\n"))
+        key = os.path.join(self.authority, "role.key")
+        if not os.path.exists(key):
+            servers.openssl("ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", key)
+        servers.openssl("dgst", "-sha256", "-sign", key, "-out", role + ".sig", role)
+        servers.openssl("ec", "-in", key, "-pubout", "-out", key + ".pub")
+        if tampered:
+            with open(role, "a", encoding="utf-8") as file:
+                file.write("# altered\n")
+        with open(key + ".pub", "rb") as file:
+            public = file.read()
+        self.set_policy({"policy.conf": POLICY.replace("require-signature no",
+                                                       "require-signature yes").encode(),
+                         "keys/rig.pem": public})
+
     def artifact(self, name):
         """Path of an artifact."""
         return os.path.join(self.provision_root, "artifacts", name)
 
-    def _os_lines(self, modules, kexec):
+    def _os_lines(self, modules, pivot):
         """The part of the role's os: that differs from boot to boot."""
-        lines = ["pivot: switch-root"]
-        if kexec:
+        lines = [f"pivot: {pivot}"]
+        if pivot == "kexec":
             # The installed kernel's own words; without ro systemd would not check the root.
-            lines = ["pivot: kexec", f'cmdline: "root=LABEL=root ro rig.kexec {ARGUMENTS}"']
+            words = ARGUMENTS.replace("quiet ", "")
+            lines.append(f'cmdline: "root=LABEL=root ro rig.kexec {words}"')
         if modules:
             artifacts.module_archive(self.artifact("modules.tar.zst"))
             lines.append(f'modules: {{url: "{self.servers.plain_url}/artifacts/modules.tar.zst", '
                          f'sha256: "{artifacts.sha256(self.artifact("modules.tar.zst"))}"}}')
         return "\n".join("  " + line for line in lines)
 
-    def serve_role(self, uuid=machine.DEFAULT_UUID, modules=False, kexec=False):
-        """Renders role.yaml.in for a machine. modules: the kernel's module tree comes with it;
-        kexec: the installed kernel takes over."""
+    def serve_role(self, uuid=machine.DEFAULT_UUID, modules=False, pivot="switch-root"):
+        """Renders role.yaml.in for a machine, not signed. modules: the kernel's module tree comes
+        with it."""
         with open(os.path.join(HERE, "role.yaml.in"), encoding="utf-8") as file:
             text = file.read()
         for word, value in {
                 "UUID": uuid, "URL": self.servers.url, "PLAIN": self.servers.plain_url,
-                "OS": self._os_lines(modules, kexec),
+                "OS": self._os_lines(modules, pivot),
                 "TOOL_SHA256": artifacts.sha256(self.artifact("etcdctl")),
                 "CNI_SHA256": artifacts.sha256(self.artifact("cni-plugins.tgz"))}.items():
             text = text.replace(f"@{word}@", value)
-        _write(os.path.join(self.provision_root, "roles", f"{uuid}.yaml"), text)
+        path = os.path.join(self.provision_root, "roles", f"{uuid}.yaml")
+        _write(path, text)
+        if os.path.exists(path + ".sig"):
+            os.remove(path + ".sig")
 
     def fresh_disk(self, name, *variant):
         """A disk of its own over the guest of that variant; replaces one of the same name."""

@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: MIT
 """Boots machines through the whole path and judges what the installed OS says afterwards.
 
-usage: scenario.py [--top DIR] [--initramfs FILE] [--limit SECONDS] [--quiet] [NAME...]
+usage: scenario.py [--top DIR] [--initramfs FILE] [--limit SECONDS] [--quiet] [--rest] [NAME...]
        scenario.py --list
-NAME is one of the table below; a second boot brings its first one along. Exit status 0 when every
+NAME is one of the table below; a second boot brings its first one along; --rest means all that are
+not run without a name. Exit status 0 when every
 point of every scenario holds.
 """
 import argparse
@@ -31,14 +32,17 @@ class Scenario:
     provisioning: bool = True
     variant: tuple = ()
     modules: bool = False  # the role brings os.modules
-    kexec: bool = False  # the role's pivot
+    pivot: str = "switch-root"  # the role's
     arguments: str = ""
     inject: bool = False  # the role comes as a file by iPXE
+    signed: str = ""  # the role comes over plain HTTP with a "good" signature or a "bad" one
     machine: dict = dataclasses.field(default_factory=dict)  # fields of machine.Spec
     until: str | None = None  # the boot ends, and is good, with a console line like this
+    says: tuple = ()  # the console has a line like each of these
 
 
 PIVOT = "step=pivot state=switch"
+AGENT_STARTS = re.compile(r'msg="promenade \S+"')
 
 SCENARIOS = [
     Scenario("bios-first", "BIOS, a machine that needs the work", "bios", "bios"),
@@ -48,19 +52,30 @@ SCENARIOS = [
              "bios", after="bios-first", provisioning=False,
              arguments="promenade.rolewait=10"),
     Scenario("uefi-first", "UEFI, a machine that needs the work", "uefi", "uefi"),
-    Scenario("bios-inject", "BIOS, the role as a file by iPXE", "bios", "inject", inject=True),
-    Scenario("uefi-inject", "UEFI, the role as a file by iPXE", "uefi", "inject", inject=True),
+    Scenario("bios-inject", "BIOS, the role as a file by iPXE", "bios", "inject", inject=True,
+             says=("step=role state=accepted .* from /promenade/role.yaml",)),
+    Scenario("uefi-inject", "UEFI, the role as a file by iPXE", "uefi", "inject", inject=True,
+             says=("step=role state=accepted .* from /promenade/role.yaml",)),
     Scenario("bios-dead-battery", "BIOS, a clock that stands at 2011", "bios", "battery",
-             machine={"rtc": "2011-11-11T11:11:00"}),
+             machine={"rtc": "2011-11-11T11:11:00"}, says=("step=clock state=floor",)),
     Scenario("bios-local", "BIOS, a boot server with nothing for us: the local disk boots", "bios",
              "local", until=rig.LOCAL_DISK_WORDS),
     Scenario("modules", "BIOS, an installed OS without the netboot kernel's modules", "bios",
              "modules", variant=("modules=no",), modules=True),
     Scenario("ifupdown", "BIOS, an installed OS with ifupdown", "bios", "ifupdown",
              variant=("network=ifupdown",)),
-    Scenario("kexec", "BIOS, the installed kernel takes over", "bios", "kexec", kexec=True),
+    Scenario("kexec", "BIOS, the installed kernel takes over", "bios", "kexec",
+             pivot="kexec"),
+    Scenario("reboot", "BIOS, a reboot that ends in the network again: one, then the installed OS",
+             "bios", "reboot", pivot="reboot", machine={"may_reboot": True},
+             says=("step=pivot state=begin .*reboot", "step=pivot state=begin .*came back")),
+    Scenario("signed", "BIOS, a signed role over plain HTTP", "bios", "signed", signed="good",
+             says=("step=role state=accepted .*http://.*, signed, serial 1",)),
+    Scenario("signed-altered", "BIOS, a role that was altered after it was signed", "bios",
+             "signed", signed="bad", until="step=role state=held .*signature"),
     Scenario("watchdog", "BIOS, a watchdog that must not bite after the pivot", "bios", "watchdog",
-             arguments="promenade.watchdog=30", machine={"watchdog": True}),
+             arguments="promenade.watchdog=30", machine={"watchdog": True},
+             says=("step=init state=watchdog .*armed, 30 s",)),
     Scenario("nvme", "BIOS, to the pivot with an NVMe disk", "bios", "nvme", until=PIVOT,
              machine={"disk_bus": "nvme"}),
     Scenario("ahci", "BIOS, to the pivot with a SATA disk", "bios", "ahci", until=PIVOT,
@@ -206,6 +221,9 @@ def judge(scenario, site, outcome, events, console):
     if scenario.until:
         points[0] = Point("the boot", outcome.detail, scenario.until, outcome.kind == "matched")
         return points
+    for wanted in scenario.says:
+        said = next((line for line in console if re.search(wanted, line)), "")
+        points.append(Point("said", said[:60], wanted, bool(said)))
     facts = Facts(outcome.facts)
     if not facts.complete:
         return points
@@ -216,10 +234,13 @@ def judge(scenario, site, outcome, events, console):
     before = address_before(events, console + outcome.agent)
     judge_address(points, facts, before)
     judge_events(points, events, scenario.provisioning)
-    if scenario.after:
+    starts = len([line for line in console if AGENT_STARTS.search(line)])
+    rounds = 2 if scenario.pivot == "reboot" else 1
+    points.append(Point("netboots", str(starts), str(rounds), starts == rounds))
+    if scenario.after or scenario.pivot == "reboot":
         written = facts.early_sectors_written("vda")
         points.append(Point("sectors written by the agent", str(written), "0", written == 0))
-    if scenario.kexec:
+    if scenario.pivot == "kexec":
         words = facts.text("cmdline")
         points.append(Point("kernel command line", words[:60], "the role's",
                             "rig.kexec" in words and "promenade.role" not in words))
@@ -237,9 +258,11 @@ def run(scenario, site, options):
         site.local_disk(disk)
     elif not scenario.after:
         disk = site.fresh_disk(scenario.disk, *scenario.variant)
-    site.serve_role(DEFAULT_UUID, modules=scenario.modules, kexec=scenario.kexec)
-    site.set_arguments(scenario.arguments)
+    site.serve_role(DEFAULT_UUID, modules=scenario.modules, pivot=scenario.pivot)
+    site.set_arguments(scenario.arguments, site.servers.plain_url if scenario.signed else None)
     site.restore_boot()
+    if scenario.signed:
+        site.sign_role(DEFAULT_UUID, tampered=scenario.signed == "bad")
     if scenario.inject:
         site.inject_role(DEFAULT_UUID)
     if scenario.until == rig.LOCAL_DISK_WORDS:
@@ -275,6 +298,7 @@ def options_of(arguments):
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("names", nargs="*", metavar="NAME")
     parser.add_argument("--list", action="store_true", help="list the scenarios")
+    parser.add_argument("--rest", action="store_true", help="all but " + ", ".join(DEFAULT))
     parser.add_argument("--top", help="folder of the run (build/qemu)")
     parser.add_argument("--initramfs", help="netboot this one (build/initramfs.cpio.zst)")
     parser.add_argument("--limit", type=int, default=600, help="seconds for one boot (600)")
@@ -290,7 +314,10 @@ def main(arguments=None):
             print(f"{scenario.name:24} {scenario.what}")
         return 0
     failed = []
-    chosen = with_first_boots(options.names or DEFAULT)
+    names = list(options.names)
+    if options.rest:
+        names += [scenario.name for scenario in SCENARIOS if scenario.name not in DEFAULT]
+    chosen = with_first_boots(names or DEFAULT)
     with rig.Rig(options.top, options.initramfs) as site:
         for scenario in chosen:
             print(f"\n== {scenario.name}: {scenario.what}", flush=True)

@@ -126,7 +126,8 @@ NOT_BEFORE = "20240101000000Z"
 SERVER_NAMES = (f"IP:{HOST_ADDRESS}", "IP:127.0.0.1", "DNS:provision.test")
 
 
-def _openssl(*arguments):
+def openssl(*arguments):
+    """Runs openssl; its words end the run when it fails."""
     done = subprocess.run(["openssl", *arguments], stdout=subprocess.DEVNULL,
                           stderr=subprocess.PIPE, text=True, check=False)
     if done.returncode != 0:
@@ -134,7 +135,7 @@ def _openssl(*arguments):
 
 
 def _new_key(path, subject, request):
-    _openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-sha256",
+    openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-sha256",
              "-subj", f"/CN={subject}", "-keyout", path, "-out", request)
     os.chmod(path, 0o600)
 
@@ -145,7 +146,7 @@ def _sign(folder, names, request, out, *arguments):
         file.write(CA_CONFIG.format(folder=folder, names=",".join(names)))
     with open(os.path.join(folder, "index.txt"), "a", encoding="ascii"):
         pass
-    _openssl("ca", "-batch", "-notext", "-config", config, "-startdate", NOT_BEFORE, "-in", request,
+    openssl("ca", "-batch", "-notext", "-config", config, "-startdate", NOT_BEFORE, "-in", request,
              "-out", out, "-keyfile", os.path.join(folder, "ca.key"), *arguments)
     os.remove(request)
 

@@ -38,6 +38,7 @@ GOOD = {
     "addr": json.dumps(ADDRESS),
     "early": "== /run/rig/block-stat\nvda 9 9 9 9 0 0 0 0 0 0 0",
 }
+START = 'agent: t=16.6 msg="promenade a190276"'
 EVENTS = [{"event_type": "finish", "result": "SUCCESS", "node": {"ip": "10.0.2.15"}}]
 
 # What is spoilt: fact -> text (None: missing), and the point that must then not hold.
@@ -105,11 +106,12 @@ def lines_of(facts):
     return lines + ["end"]
 
 
-def points_of(site, facts, kind="verdict", events=None):
+def points_of(site, facts, kind="verdict", events=None, console=(START,), **fields):
     """Point name -> whether it holds, for a second boot."""
-    boot = scenario.Scenario("x", "x", "bios", "x", after="y")
+    boot = scenario.Scenario("x", "x", "bios", "x", **{"after": "y", **fields})
     outcome = machine.Outcome(kind, 1.0, facts=lines_of(facts))
-    judged = scenario.judge(boot, site, outcome, EVENTS if events is None else events, [])
+    judged = scenario.judge(boot, site, outcome, EVENTS if events is None else events,
+                            list(console))
     return {point.what: point.good for point in judged}
 
 
@@ -130,6 +132,13 @@ def test_judgement(folder):
     check("failed event", not points_of(site, good, events=bad)["events at the webhook"])
     for kind in ("hung", "panic", "exited"):
         check(kind, not points_of(site, good, kind=kind)["the boot"])
+    check("one netboot", points_of(site, good)["netboots"])
+    check("two netboots", not points_of(site, good, console=[START, START])["netboots"])
+    for count in (1, 2, 3):
+        held = points_of(site, good, console=[START] * count, pivot="reboot")["netboots"]
+        check(f"{count} netboots with pivot reboot", held == (count == 2))
+    check("said", points_of(site, good, says=("promenade a1",))["said"])
+    check("not said", not points_of(site, good, says=("promenade b1",))["said"])
     check("no end", not Facts(lines_of(good)[:-1]).complete)
 
 
