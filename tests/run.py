@@ -4,7 +4,8 @@
 
 Each suite's output goes to build/test/NAME.log; a suite that fails shows its tail. A suite that says
 nothing, is stopped for its time, or ends with a status that does not fit its words counts as one more
-failure: silence is not success. Words on the command line choose suites by name."""
+failure: silence is not success. Words on the command line choose suites by name; "--long" takes the
+table tests/suites-long instead."""
 import os
 import re
 import subprocess
@@ -16,8 +17,8 @@ LINE = re.compile(r"^(?:\w+: )?(\d+) passed, (\d+) failed(?:, (\d+) skipped)?$")
 TAIL = 60
 
 
-def read_suites():
-    with open(os.path.join(TOP, "tests", "suites"), encoding="utf-8") as table:
+def read_suites(name):
+    with open(os.path.join(TOP, "tests", name), encoding="utf-8") as table:
         for row in table:
             words = row.split("#")[0].split()
             if words:
@@ -66,11 +67,12 @@ def show_tail(path):
 
 
 def main():
-    chosen = set(sys.argv[1:])
+    chosen = set(sys.argv[1:]) - {"--long"}
+    table = "suites-long" if "--long" in sys.argv[1:] else "suites"
     logs = os.path.join(TOP, "build", "test")
     os.makedirs(logs, exist_ok=True)
     total = [0, 0, 0]
-    suites = list(read_suites())
+    suites = list(read_suites(table))
     unknown = chosen - {name for name, _, _ in suites}
     if unknown:
         sys.exit(f"tests/run.py: no such suite: {', '.join(sorted(unknown))}")

@@ -37,9 +37,11 @@ test: ## everything: sets up, builds, runs every suite
 	+@$(MAKE) --no-print-directory -j$(shell nproc) agent host test-programs
 	+@$(MAKE) --no-print-directory initramfs modules-artifact guest
 	@$(PYTHON) tests/run.py $(SUITES)
+test-long: need-qemu initramfs modules-artifact guest ## the scenarios that make test leaves out: an hour
+	@$(PYTHON) tests/run.py --long $(SUITES)
 check: test-programs ## the suites that take seconds: SUITES="unit golden"
 	@$(PYTHON) tests/run.py $(or $(SUITES),unit)
-.PHONY: test-programs test check
+.PHONY: test-programs test test-long check
 lint: $(BUILD)/generated/build_info.h $(BUILD)/generated/help.h $(DEPS_STAMP_host) ## format, compilers, cppcheck, shellcheck, layers, sizes
 	@agent/deps/need.sh lint
 	@$(PYTHON) tests/lint/run.py
