@@ -224,6 +224,7 @@ class Rig:
         lines = [f"pivot: {pivot}"]
         if pivot == "kexec":
             # The installed kernel's own words; without ro systemd would not check the root.
+            # Not quiet: what stops a second kernel early is seen nowhere else.
             words = ARGUMENTS.replace("quiet ", "")
             lines.append(f'cmdline: "root=LABEL=root ro rig.kexec {words}"')
         if modules:

@@ -42,6 +42,7 @@ class Scenario:
 
 
 PIVOT = "step=pivot state=switch"
+PROGRESS = re.compile(r"step=fetch state=progress .*\] +\d?\d % ")
 AGENT_STARTS = re.compile(r'msg="promenade \S+"')
 
 SCENARIOS = [
@@ -96,9 +97,11 @@ class Terminal:
         self.lines = []
 
     def line(self, _, text, transient=False):
-        """One console line; a transient one is overwritten by the next."""
+        """One console line; a transient one is overwritten by the next. On a terminal that goes for
+        the agent's progress too, up to its end: a bar that moves instead of a list of bars."""
         if not transient:
             self.lines.append(text)
+            transient = sys.stdout.isatty() and bool(PROGRESS.search(text))
         if self.quiet or not text.strip() or (transient and not sys.stdout.isatty()):
             return
         clear = "\r\x1b[K" if self.overwrite else ""
