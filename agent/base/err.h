@@ -17,24 +17,30 @@ enum err_code {
 	E_ROLE_SERIAL,     /* the role is older than one accepted before */
 	E_ROLE_EXPIRED,    /* the role's notAfter has passed */
 	E_TRUST,           /* signature or authentication policy refuses */
-	E_NOT_YET,     /* the server answers "not yet": 404, 408, 412, 425, 429, 5xx */
-	E_HTTP,        /* the server refuses: 401, 403, other 4xx */
-	E_NET,         /* no route, no answer, name not found, connection cut */
-	E_TLS,         /* certificate or handshake */
-	E_TOO_BIG,     /* a limit of size, depth or count is exceeded */
-	E_TIMEOUT,     /* a deadline has passed */
-	E_DIGEST,      /* SHA-256 differs from the role's */
-	E_ARCHIVE,     /* an archive entry or format is refused */
-	E_FORMAT,      /* a file of the installed OS is not what it must be */
-	E_KERNEL,      /* the kernel is refused by a check */
-	E_NIC,         /* a NIC is refused by a check */
-	E_CHECK,       /* another machine check refuses */
-	E_ROOT,        /* the installed OS cannot be found or mounted */
-	E_UNSUPPORTED, /* asked for what this agent does not do */
-	E_VERIFY,      /* a step was applied and its check still says no */
-	E_CHILD,       /* a child process failed or was killed */
-	E_REFUSED,     /* an effect was attempted where none is allowed (plan) */
-	E_BUG,         /* cannot happen */
+	E_NOT_YET,      /* the server answers "not yet": 404, 408, 412, 425, 429, 5xx */
+	E_HTTP,         /* the server refuses: 401, 403, other 4xx */
+	E_NET,          /* no route, no answer, name not found, connection cut */
+	E_TLS,          /* certificate or handshake */
+	E_TOO_BIG,      /* a limit of size, depth or count is exceeded */
+	E_TIMEOUT,      /* a deadline has passed */
+	E_DIGEST,       /* SHA-256 differs from the role's */
+	E_ARCHIVE,      /* an archive entry or format is refused */
+	E_FORMAT,       /* a file of the installed OS is not what it must be */
+	E_KERNEL,       /* the kernel is refused by a check */
+	E_NIC,          /* a NIC is refused by a check */
+	E_CHECK,        /* another machine check refuses */
+	E_ROOT,         /* the installed OS cannot be found or mounted */
+	E_UNSUPPORTED,  /* asked for what this agent does not do */
+	E_VERIFY,       /* a step was applied and its check still says no */
+	E_CHILD,        /* a child process failed or was killed */
+	E_UNAUTHORIZED, /* the cluster does not accept the credential: HTTP 401 */
+	E_FORBIDDEN,    /* the cluster's RBAC or admission refuses: HTTP 403 */
+	E_NOT_FOUND,    /* the cluster has no such object or member: HTTP 404 */
+	E_EXISTS,       /* the cluster has it already: HTTP 409 AlreadyExists */
+	E_CONFLICT, /* it was changed meanwhile, or stands against another: HTTP 409 */
+	E_INVALID,  /* the cluster refuses the object as it is: HTTP 400, 422 */
+	E_REFUSED,  /* an effect was attempted where none is allowed (plan) */
+	E_BUG,      /* cannot happen */
 	E_LAST
 };
 

@@ -16,8 +16,11 @@
 int fetch_new(struct env *env, const struct fetch_config *config, struct fetch **ret,
 	struct err *err)
 {
-	struct fetch *fetch = calloc(1, sizeof(*fetch));
+	struct fetch *fetch;
 
+	if (config->unverified && (config->authorization || config->client_key_pem))
+		return err_set(err, E_BUG, "a secret for a server that is not verified");
+	fetch = calloc(1, sizeof(*fetch));
 	if (!fetch)
 		return err_errno(err, ENOMEM, "start the HTTP client");
 	fetch->env = env;
@@ -74,17 +77,24 @@ int fetch_identity_headers(const struct facts *facts, struct strlist *ret)
 }
 
 struct small {
-	size_t limit;
+	const struct fetch_request *request;
+	size_t taken; /* bytes that request->write has */
 	struct buf body;
 };
 
 static int small_body(struct fetch_exchange *exchange, const void *bytes, size_t len)
 {
 	struct small *small = exchange->owner;
+	const struct fetch_request *request = small->request;
 
-	if (len > small->limit - small->body.len)
+	if (len > request->limit - small->body.len - small->taken)
 		return err_set(&exchange->err, E_TOO_BIG,
-			"the answer is larger than the %zu bytes allowed", small->limit);
+			"the answer is larger than the %zu bytes allowed",
+			request->limit);
+	if (request->write) {
+		small->taken += len;
+		return request->write(request->context, bytes, len, &exchange->err);
+	}
 	if (buf_add(&small->body, bytes, len) < 0)
 		return err_errno(&exchange->err, ENOMEM, "keep the answer");
 	return 0;
@@ -112,11 +122,12 @@ static int small_run(struct fetch_exchange *exchange, struct err *err)
 int fetch_small(struct fetch *fetch, const struct fetch_request *request,
 	struct fetch_answer *ret, struct err *err)
 {
-	struct small small = {request->limit, BUF_INIT};
+	struct small small = {.request = request, .body = BUF_INIT};
 	struct fetch_exchange exchange = {
 		.fetch = fetch,
 		.request = *request,
-		.max_ms = fetch->config.limits.small_ms,
+		.max_ms =
+			request->max_ms ? request->max_ms : fetch->config.limits.small_ms,
 		.body = small_body,
 		.owner = &small,
 	};
@@ -126,11 +137,12 @@ int fetch_small(struct fetch *fetch, const struct fetch_request *request,
 		rc = small_run(&exchange, err);
 	ret->status = exchange.head.status;
 	ret->retry_after_s = fetch_head_retry_after(&exchange.head);
-	ret->body = (struct buf)BUF_INIT;
-	if (rc == 0)
-		ret->body = small.body;
-	else
+	if (rc < 0) {
 		buf_done(&small.body);
+		small.body = exchange.error;
+		exchange.error = (struct buf)BUF_INIT;
+	}
+	ret->body = small.body;
 	fetch_exchange_stop(&exchange);
 	return rc;
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * HTTP and HTTPS. Small answers (role, signature, credential, a posted report) whole in
- * memory, one attempt; large bodies as streams, several at once, resumed by Range after a
- * cut. The only user of libcurl. It decides nothing about trust: HTTPS servers must be
- * vouched for by the CAs that the caller gives, plain HTTP must be allowed by the caller.
+ * HTTP and HTTPS. Small answers (role, signature, credential, a posted report, calls of
+ * the Kubernetes API) whole in memory, one attempt; large bodies as streams, several at
+ * once, resumed by Range after a cut. The only user of libcurl. It decides nothing about
+ * trust: HTTPS servers must be vouched for by the CAs that the caller gives, plain HTTP
+ * must be allowed by the caller.
  *
  * Never used: proxies, netrc, the environment, cookies, any CA of a system store, any
  * protocol but http and https, user names in URLs. Redirects are followed to https only,
@@ -43,14 +44,23 @@ struct fetch_limits {
 		.retry_cap_ms = 30000, .retry_count = 6, .sink_stall_ms = 300000         \
 	}
 
+/* Where CA and client certificate came from: what messages tell the operator to mend. */
+enum fetch_trust { FETCH_TRUST_POLICY, FETCH_TRUST_CLUSTER };
+
 /* What a client sends and trusts. Everything is borrowed and must outlive the client. */
 struct fetch_config {
+	enum fetch_trust trust;
 	const char *ca_pem; /* CAs of the policy; NULL: no HTTPS server is trusted */
 	size_t ca_len;
+	bool unverified; /* any HTTPS server will do: for what is verified by other means
+			    after it has come. No certificate or authorization with it */
 	const char *client_cert_pem; /* mTLS: both or neither, NUL-terminated */
 	const char *client_key_pem;
 	const char *user_agent;        /* "promenade/1.0 (x86_64)" */
 	const struct strlist *headers; /* "Name: value" each, or NULL */
+	/* Value of Authorization, or NULL: to the origin of the first URL and over HTTPS
+	 * only, in no message. */
+	const char *authorization;
 	struct fetch_limits limits;
 };
 
@@ -78,24 +88,33 @@ struct fetch_request {
 	const char *url;
 	size_t limit;       /* more bytes than this in the answer refuse it */
 	bool allow_http;    /* http:// is allowed for this URL */
+	bool stay;          /* redirects are refused; always so with a body */
 	const char *accept; /* Accept header, NULL: any */
-	/* A POST when post_type is set; the body is sent as it is. */
-	const char *post_type;
-	const void *post_bytes;
-	size_t post_len;
+	const char *method; /* NULL: GET, or POST when body_type is set */
+	/* The body is sent as it is, when body_type is set. */
+	const char *body_type;
+	const void *body_bytes;
+	size_t body_len;
+	size_t error_limit;  /* so many bytes of an answer that is no success are kept */
+	unsigned int max_ms; /* 0: limits.small_ms */
+	/* Takes the body of a success piece by piece in place of ret->body, or NULL. A
+	 * negative code with err set ends the exchange with it. */
+	int (*write)(void *context, const void *bytes, size_t len, struct err *err);
+	void *context;
 };
 
 /* status is the last HTTP status, 0 when there was none; retry_after_s is what the server
- * asked for (0: nothing, at most 1 hour). Both are set on failure too. */
+ * asked for (0: nothing, at most 1 hour). Both are set on failure too. body on failure is
+ * what error_limit lets through of a server's explanation. */
 struct fetch_answer {
 	long status;
 	unsigned int retry_after_s;
 	struct buf body;
 };
 
-/* GETs (or POSTs) a URL once, without retries; body holds the whole answer of a 2xx
- * status, empty for 204 (caller buf_done()s; empty on failure). Blocks up to
- * limits.small_ms. Errors: E_NOT_YET (404, 408, 412, 425, 429, 5xx), E_HTTP (other
+/* One request without retries; body holds the whole answer of a 2xx status, empty for 204
+ * (caller buf_done()s; empty on failure unless error_limit is set). Blocks up to max_ms.
+ * Errors: E_NOT_YET (404, 408, 412, 425, 429, 5xx), E_HTTP (other
  * statuses, redirects that are refused), E_NET (name, route, cut, no answer), E_TIMEOUT,
  * E_TLS (with its cause and what to do), E_TOO_BIG, E_USAGE (a URL that is refused),
  * -ENOMEM. */

@@ -32,12 +32,14 @@ void fetch_url_printable(const char *url, char *text, size_t size)
 /* How mbedTLS's verify callback words a cause (mbedtls_x509_crt_verify_info); libcurl
  * passes it on. In the order in which one cause hides another. clock: the cause depends
  * on our clock. */
-static const struct {
+struct certificate_cause {
 	const char *sign;
 	const char *cause;
 	const char *remedy;
 	bool clock;
-} certificate_causes[] = {
+};
+
+static const struct certificate_cause certificate_causes[] = {
 	{"starts in the future", "is not valid yet",
 		"set this machine's clock (promenade.ntp=ADDRESS, DHCP option 42) or "
 		"issue "
@@ -56,6 +58,32 @@ static const struct {
 	{"unacceptable key", "has a key that is refused", "issue it anew with P-256",
 		false},
 	{"has been revoked", "is revoked", "issue a new one", false},
+};
+
+/* In place of the row above with the same sign, where the CA came with a credential. */
+static const struct certificate_cause cluster_cause = {
+	"not correctly signed by the trusted CA", "is not by the cluster's CA",
+	"is it the server of this cluster? Compare its CA with the role's caCertHashes "
+	"and "
+	"the credential",
+	false};
+
+/* What is between an operator and a TLS connection that works. */
+static const struct {
+	const char *unparsed; /* a certificate or key does not parse */
+	const char *refused;  /* the server's alert */
+	const char *wanted;   /* a client certificate, perhaps */
+} trust_words[] = {
+	[FETCH_TRUST_POLICY] = {"a certificate or key of the policy does not parse; PEM "
+				"is "
+				"needed",
+		"if it wants a client certificate, put one into the policy of the image",
+		"The policy of the image has none"},
+	[FETCH_TRUST_CLUSTER] = {"a certificate or key of the credential does not parse; "
+				 "PEM is needed",
+		"its client certificate is not by the CA that the server trusts, is not "
+		"valid now, or is missing: issue a new credential",
+		"The credential has none"},
 };
 
 /* In libcurl's text for a failed handshake: the connection went away. The numbers are
@@ -81,8 +109,7 @@ static const struct {
 	{CURLE_GOT_NOTHING, E_NET, "the server closed without a whole answer"},
 	{CURLE_SSL_CONNECT_ERROR, E_TLS, "no TLS connection"},
 	{CURLE_PEER_FAILED_VERIFICATION, E_TLS, "the server's certificate is refused"},
-	{CURLE_SSL_CERTPROBLEM, E_TLS,
-		"a certificate or key of the policy does not parse; PEM is needed"},
+	{CURLE_SSL_CERTPROBLEM, E_TLS, NULL}, /* by trust_words */
 	{CURLE_OUT_OF_MEMORY, ENOMEM, "out of memory"},
 	{CURLE_UNSUPPORTED_PROTOCOL, E_HTTP, "the server does not speak HTTP"},
 	{CURLE_WEIRD_SERVER_REPLY, E_HTTP, "the answer is not HTTP"},
@@ -100,17 +127,23 @@ static void clock_text(char *text, size_t size)
 		text[0] = '\0';
 }
 
-static int certificate_error(const char *url, const char *sign, struct err *err)
+static int certificate_error(const struct fetch_exchange *exchange, const char *url,
+	const char *sign, struct err *err)
 {
+	bool cluster = exchange->fetch->config.trust == FETCH_TRUST_CLUSTER;
 	char clock[80] = "";
 
 	for (size_t i = 0; i < ARRAY_LEN(certificate_causes); i++) {
-		if (!strstr(sign, certificate_causes[i].sign))
+		const struct certificate_cause *cause = &certificate_causes[i];
+
+		if (!strstr(sign, cause->sign))
 			continue;
-		if (certificate_causes[i].clock)
+		if (cluster && strcmp(cause->sign, cluster_cause.sign) == 0)
+			cause = &cluster_cause;
+		if (cause->clock)
 			clock_text(clock, sizeof(clock));
 		return err_set(err, E_TLS, "'%s': the server's certificate %s%s; %s", url,
-			certificate_causes[i].cause, clock, certificate_causes[i].remedy);
+			cause->cause, clock, cause->remedy);
 	}
 	return 0;
 }
@@ -139,6 +172,7 @@ static bool wants_certificate(
 int fetch_error_curl(
 	const struct fetch_exchange *exchange, CURLcode result, struct err *err)
 {
+	enum fetch_trust trust = exchange->fetch->config.trust;
 	char url[URL_TEXT_MAX], detail[CURL_ERROR_SIZE];
 	int code = E_NET;
 	const char *text = curl_easy_strerror(result);
@@ -148,28 +182,25 @@ int fetch_error_curl(
 	(void)str_copy(detail, sizeof(detail), exchange->text);
 	str_make_printable(detail);
 	if (result == CURLE_PEER_FAILED_VERIFICATION &&
-		certificate_error(url, detail, err) < 0)
+		certificate_error(exchange, url, detail, err) < 0)
 		return -E_TLS;
 	if (strstr(detail, TLS_ALERT_SIGN))
 		return err_set(err, E_TLS,
-			"'%s': the server refused this machine in the TLS handshake; if "
-			"it "
-			"wants a client certificate, put one into the policy of the "
-			"image "
+			"'%s': the server refused this machine in the TLS handshake; %s "
 			"(%s)",
-			url, detail);
+			url, trust_words[trust].refused, detail);
 	for (size_t i = 0; i < ARRAY_LEN(curl_causes); i++) {
 		if (curl_causes[i].result != result)
 			continue;
 		code = curl_causes[i].code;
-		text = curl_causes[i].text;
+		text = curl_causes[i].text ? curl_causes[i].text
+					   : trust_words[trust].unparsed;
 	}
 	if (wants_certificate(exchange, result, detail))
 		return err_set(err, E_NET,
 			"'%s': the connection was cut before any answer; does the server "
-			"want a client certificate? The policy of the image has none "
-			"(%s)",
-			url, detail);
+			"want a client certificate? %s (%s)",
+			url, trust_words[trust].wanted, detail);
 	if (has_cut_sign(detail))
 		return err_set(
 			err, E_NET, "'%s': the connection was cut (%s)", url, detail);

@@ -53,6 +53,16 @@ static bool is_success(const struct fetch_exchange *exchange)
 	return exchange->head.status >= 200 && exchange->head.status < 300;
 }
 
+/* What a server says about its refusal helps and is not needed: out of memory, it is left
+ * out. */
+static void keep_error(struct fetch_exchange *exchange, const void *bytes, size_t len)
+{
+	size_t room = exchange->request.error_limit - exchange->error.len;
+
+	if (room)
+		IGNORE_RESULT(buf_add(&exchange->error, bytes, len < room ? len : room));
+}
+
 static size_t on_body(char *bytes, size_t size, size_t count, void *context)
 {
 	struct fetch_exchange *exchange = context;
@@ -61,6 +71,7 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *context)
 
 	if (!is_success(exchange)) {
 		exchange->ignored += len;
+		keep_error(exchange, bytes, len);
 		return exchange->ignored <= IGNORED_MAX ? len : 0;
 	}
 	rc = exchange->body(exchange, bytes, len);
@@ -102,6 +113,7 @@ static bool same_origin(const char *a, const char *b)
 
 static int url_check(const struct fetch_exchange *exchange, struct err *err)
 {
+	const struct fetch_config *config = &exchange->fetch->config;
 	struct buf origin CLEANUP(buf_done) = BUF_INIT;
 	char text[200];
 
@@ -112,7 +124,7 @@ static int url_check(const struct fetch_exchange *exchange, struct err *err)
 			"name is needed",
 			text);
 	if (str_has_prefix(buf_text(&origin), "https ")) {
-		if (!exchange->fetch->config.ca_pem)
+		if (!config->ca_pem && !config->unverified)
 			return err_set(err, E_TLS,
 				"'%s': the policy of the image holds no CA, so no HTTPS "
 				"server is trusted; add its CA",
@@ -122,10 +134,19 @@ static int url_check(const struct fetch_exchange *exchange, struct err *err)
 	if (!str_has_prefix(buf_text(&origin), "http "))
 		return err_set(
 			err, E_USAGE, "'%s': only https:// and http:// are spoken", text);
-	if (!exchange->request.allow_http || exchange->redirects)
+	if (!exchange->request.allow_http || exchange->redirects || config->authorization)
 		return err_set(err, E_TRUST,
 			"'%s': plain HTTP is not allowed here; use https://", text);
 	return 0;
+}
+
+/* A header may hold a token. */
+static void list_free(struct fetch_exchange *exchange)
+{
+	for (struct curl_slist *item = exchange->list; item; item = item->next)
+		explicit_bzero(item->data, strlen(item->data));
+	curl_slist_free_all(exchange->list);
+	exchange->list = NULL;
 }
 
 static int list_add(struct fetch_exchange *exchange, const char *line)
@@ -142,28 +163,33 @@ static int list_printf(
 	struct fetch_exchange *exchange, const char *name, const char *value)
 {
 	struct buf line CLEANUP(buf_done) = BUF_INIT;
+	int rc = buf_printf(&line, "%s: %s", name, value);
 
-	if (buf_printf(&line, "%s: %s", name, value) < 0)
-		return -ENOMEM;
-	return list_add(exchange, buf_text(&line));
+	if (rc == 0)
+		rc = list_add(exchange, buf_text(&line));
+	if (line.bytes)
+		explicit_bzero(line.bytes, line.cap);
+	return rc;
 }
 
 /* Headers of this hop. What identifies the machine goes to the first origin only. */
 static int build_headers(struct fetch_exchange *exchange)
 {
 	const struct strlist *identity = exchange->fetch->config.headers;
+	const char *authorization = exchange->fetch->config.authorization;
 	const struct fetch_request *request = &exchange->request;
 	int rc = 0;
 
-	curl_slist_free_all(exchange->list);
-	exchange->list = NULL;
+	list_free(exchange);
 	if (request->accept)
 		rc = list_printf(exchange, "Accept", request->accept);
 	/* "Name:" takes a header of libcurl's away: no wait for 100 Continue. */
-	if (rc == 0 && request->post_type)
+	if (rc == 0 && request->body_type)
 		rc = list_add(exchange, "Expect:");
-	if (rc == 0 && request->post_type)
-		rc = list_printf(exchange, "Content-Type", request->post_type);
+	if (rc == 0 && request->body_type)
+		rc = list_printf(exchange, "Content-Type", request->body_type);
+	if (rc == 0 && authorization && !exchange->foreign)
+		rc = list_printf(exchange, "Authorization", authorization);
 	for (size_t i = 0; rc == 0 && i < exchange->headers.count; i++)
 		rc = list_add(exchange, exchange->headers.items[i]);
 	for (size_t i = 0;
@@ -205,6 +231,10 @@ static CURLcode set_trust(CURL *easy, const struct fetch_config *config)
 
 	if (rc == CURLE_OK)
 		rc = curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
+	if (rc == CURLE_OK && config->unverified)
+		rc = curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 0L);
+	if (rc == CURLE_OK && config->unverified)
+		rc = curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 0L);
 	if (config->ca_pem)
 		rc = set_blob(easy, CURLOPT_CAINFO_BLOB, config->ca_pem, config->ca_len);
 	if (rc != CURLE_OK || !config->client_cert_pem)
@@ -235,18 +265,20 @@ static CURLcode set_callbacks(struct fetch_exchange *exchange)
 	return rc;
 }
 
-static CURLcode set_post(struct fetch_exchange *exchange)
+/* POSTFIELDS makes it a POST, whatever the method is then called. */
+static CURLcode set_method(struct fetch_exchange *exchange)
 {
 	const struct fetch_request *request = &exchange->request;
+	CURL *easy = exchange->easy;
 	CURLcode rc = CURLE_OK;
 
-	if (!request->post_type)
-		return rc;
-	rc = curl_easy_setopt(exchange->easy, CURLOPT_POSTFIELDSIZE_LARGE,
-		(curl_off_t)request->post_len);
-	if (rc == CURLE_OK)
+	if (request->body_type)
 		rc = curl_easy_setopt(
-			exchange->easy, CURLOPT_POSTFIELDS, request->post_bytes);
+			easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body_len);
+	if (rc == CURLE_OK && request->body_type)
+		rc = curl_easy_setopt(easy, CURLOPT_POSTFIELDS, request->body_bytes);
+	if (rc == CURLE_OK && request->method)
+		rc = curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method);
 	return rc;
 }
 
@@ -287,6 +319,7 @@ static int start_hop(struct fetch_exchange *exchange, struct err *err)
 	memset(&exchange->head, 0, sizeof(exchange->head));
 	exchange->text[0] = '\0';
 	exchange->ignored = 0;
+	buf_done(&exchange->error);
 	exchange->paused = false;
 	rc = set_hop(exchange);
 	if (rc != CURLE_OK)
@@ -315,7 +348,7 @@ int fetch_exchange_start(struct fetch_exchange *exchange, struct err *err)
 	if (rc == CURLE_OK)
 		rc = set_callbacks(exchange);
 	if (rc == CURLE_OK)
-		rc = set_post(exchange);
+		rc = set_method(exchange);
 	if (rc != CURLE_OK)
 		return err_set(err, E_BUG, "fetch: %s", curl_easy_strerror(rc));
 	return start_hop(exchange, err);
@@ -348,9 +381,14 @@ static int follow(struct fetch_exchange *exchange, struct err *err)
 		return err_set(err, E_HTTP, "'%s': HTTP status %ld without a place to go",
 			from, exchange->head.status);
 	fetch_url_printable(next, to, sizeof(to));
-	if (exchange->request.post_type)
+	if (exchange->request.body_type)
 		return err_set(err, E_HTTP,
-			"'%s': redirects to '%s'; give that URL, a report is not sent on",
+			"'%s': redirects to '%s'; give that URL, a body is not sent on",
+			from, to);
+	if (exchange->request.stay)
+		return err_set(err, E_HTTP,
+			"'%s': redirects to '%s', which is not followed; is this the "
+			"server that was meant?",
 			from, to);
 	if (exchange->redirects++ >= REDIRECTS_MAX)
 		return err_set(err, E_HTTP,
@@ -401,9 +439,9 @@ void fetch_exchange_stop(struct fetch_exchange *exchange)
 		(void)curl_multi_remove_handle(exchange->fetch->multi, exchange->easy);
 		curl_easy_cleanup(exchange->easy);
 	}
-	curl_slist_free_all(exchange->list);
+	list_free(exchange);
 	free(exchange->url);
+	buf_done(&exchange->error);
 	exchange->easy = NULL;
-	exchange->list = NULL;
 	exchange->url = NULL;
 }

@@ -42,7 +42,8 @@ struct fetch_exchange {
 	unsigned int redirects;
 	uint64_t started_ms;
 	struct fetch_head head;
-	size_t ignored; /* bytes of a body that is not 2xx */
+	size_t ignored;   /* bytes of a body that is not 2xx */
+	struct buf error; /* the first of them, up to request.error_limit */
 	bool paused;
 	struct err err;
 	char text[CURL_ERROR_SIZE];

@@ -115,9 +115,9 @@ static NORETURN void child_main(struct report *report, const struct fetch_config
 		struct fetch_request request = {.url = url,
 			.limit = 65536,
 			.allow_http = allow_http,
-			.post_type = "application/json",
-			.post_bytes = event,
-			.post_len = (size_t)len};
+			.body_type = "application/json",
+			.body_bytes = event,
+			.body_len = (size_t)len};
 
 		failed += post(report->env, fetch, &request) ? 0 : 1;
 	}

@@ -96,9 +96,9 @@ static void run_small(struct fetch *fetch, const struct options *options, const 
 		.limit = options->limit,
 		.allow_http = options->allow_http,
 		.accept = "application/yaml",
-		.post_type = options->post.bytes ? "application/json" : NULL,
-		.post_bytes = options->post.bytes,
-		.post_len = options->post.len,
+		.body_type = options->post.bytes ? "application/json" : NULL,
+		.body_bytes = options->post.bytes,
+		.body_len = options->post.len,
 	};
 	struct fetch_answer answer;
 	struct err err = ERR_INIT;

@@ -331,7 +331,7 @@ def small_post():
     need(request.method == "POST" and request.body == b'{"name": "promenade/cni"}', request.body)
     need(request.headers["content-type"] == "application/json", request.headers)
     need("expect" not in request.headers, request.headers)
-    expect(small(url, "post=" + body), r"^E_HTTP .*a report is not sent on")
+    expect(small(url, "post=" + body), r"^E_HTTP .*a body is not sent on")
 
 
 @case
