@@ -10,7 +10,7 @@ $(HOST_LIB): $(OBJECTS_host)
 TEST_SOURCES := $(wildcard tests/unit/test_*.c)
 TEST_PROGRAMS := $(TEST_SOURCES:tests/%.c=$(BUILD)/host/%)
 TEST_TOOLS := $(patsubst tests/%.c,$(BUILD)/host/%,$(wildcard tests/golden/*.c tests/net/*.c \
-	tests/http/*.c tests/hostile/*.c tests/fault/*.c))
+	tests/http/*.c tests/hostile/*.c tests/fault/*.c tests/cluster/*.c))
 $(TEST_PROGRAMS) $(TEST_TOOLS): $(BUILD)/host/%: tests/%.c $(HOST_LIB)
 	@mkdir -p $(@D)
 	$(Q)$(DEPS_CC_host) $(CPPFLAGS_all) -Itests $(DEPS_CPPFLAGS_host) $(CFLAGS_all) $(CFLAGS_host) \
