@@ -110,7 +110,7 @@ def firmware_entries(asked, left_out, folders):
         else:
             packed.append(Packed("firmware", newc.regular(f"{FIRMWARE}/{blob}", 0o644, data)))
     if missing:
-        hint = "give FIRMWARE=DIR with it, or list it under 'without-firmware' in the contents"
+        hint = "give FIRMWARE_DIR=DIR with it, or list it under 'without-firmware' in the contents"
         raise contents.Error("\n".join(missing + [hint]))
     return packed
 

@@ -1,24 +1,24 @@
 # SPDX-License-Identifier: MIT
 # The initramfs, its rescue supplement and the module artifact. What goes in: initramfs/contents.
 #   SET=full|broadcom  KERNEL=vmlinuz MODULES=lib/modules/RELEASE (default: Debian 13's, from the
-#   cache)  FIRMWARE=dir (searched before Debian's packages)  POLICY=dir (CAs and role-signing keys)
+#   cache)  FIRMWARE_DIR=dir (searched before Debian's packages)  POLICY=dir (CAs and role-signing keys)
 #   AGENT=file (default: what `make` builds)  KERNEL_PACKAGE=linux-image-...  (another of Debian's)
 SET ?= full
 AGENT ?= $(BUILD)/promenade
 POLICY ?=
-FIRMWARE ?=
+FIRMWARE_DIR ?=
 KERNEL ?=
 MODULES ?=
 KERNEL_PACKAGE ?= linux-image-amd64
 export KERNEL_PACKAGE
 
 # Debian's packages are fetched unless the operator gives all that would come from them.
-INITRAMFS_DEBIAN = $(if $(and $(KERNEL),$(MODULES),$(FIRMWARE)),,$(BUILD)/kernel)
+INITRAMFS_DEBIAN = $(if $(and $(KERNEL),$(MODULES),$(FIRMWARE_DIR)),,$(BUILD)/kernel)
 INITRAMFS_PYTHON := PYTHONDONTWRITEBYTECODE=1 $(PYTHON)
 INITRAMFS_KERNEL = $(or $(KERNEL),$(BUILD)/kernel/vmlinuz)
 INITRAMFS_MODULES = $(or $(MODULES),$(BUILD)/kernel/lib/modules)
 INITRAMFS_WORDS = --set $(SET) --kernel $(INITRAMFS_KERNEL) --modules $(INITRAMFS_MODULES) \
-	$(addprefix --firmware ,$(FIRMWARE)) --firmware $(BUILD)/kernel/lib/firmware \
+	$(addprefix --firmware ,$(FIRMWARE_DIR)) --firmware $(BUILD)/kernel/lib/firmware \
 	--file agent=$(AGENT) --file initrd-release=initramfs/initrd-release \
 	--file busybox=$(BUILD)/kernel/busybox $(if $(POLICY),--policy $(POLICY))
 

@@ -223,10 +223,11 @@ def judge(scenario, site, outcome, events, console):
                     outcome.kind == "verdict")]
     if scenario.until:
         points[0] = Point("the boot", outcome.detail, scenario.until, outcome.kind == "matched")
-        return points
     for wanted in scenario.says:
         said = next((line for line in console if re.search(wanted, line)), "")
         points.append(Point("said", said[:60], wanted, bool(said)))
+    if scenario.until:
+        return points
     facts = Facts(outcome.facts)
     if not facts.complete:
         return points

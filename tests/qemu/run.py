@@ -142,6 +142,17 @@ def test_judgement(folder):
     check("no end", not Facts(lines_of(good)[:-1]).complete)
 
 
+def test_demo():
+    """`make demo` boots the firmware that is asked for, and no other word gets it."""
+    for words, name in (([], "bios-first"), (["FIRMWARE=uefi"], "uefi-first")):
+        done = subprocess.run(["make", "-C", TOP, "--no-print-directory", "-n", "demo", *words],
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                              env={**os.environ, "MAKEFLAGS": "", "MAKELEVEL": "0"}, check=False)
+        check(f"make demo {words} runs {name}", done.returncode == 0 and
+              done.stdout.rstrip().endswith(f" {name}"))
+        check(f"make demo {words} leaves the image alone", "--firmware uefi" not in done.stdout)
+
+
 def test_lines():
     """Console bytes in any portions give the same lines; a progress bar is transient."""
     data = b"\x1b[0;1mone\x1b[0m\r\r\ntwo 10%\rtwo 20%\rtwo done\nlast\r\n"
@@ -224,6 +235,7 @@ def main():
                            ("sign", test_signing)):
             os.makedirs(os.path.join(folder, name))
             test(os.path.join(folder, name))
+    test_demo()
     test_lines()
     test_scripts()
     print(f"{passed} passed, {failed} failed, 0 skipped")
