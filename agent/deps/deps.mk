@@ -34,11 +34,15 @@ DEPS_STAMP_host = $(DEPS_OUT)/host/deps.stamp
 # Always asked (a second make, an emptied cache, another compiler), only written when it changes. Safe
 # with other makes on the same cache: each step of build.mk takes the lock of its result. `make -n`
 # builds nothing.
-.PHONY: deps deps-clean pins-refresh deps-always
+.PHONY: deps deps-clean pins-refresh deps-always setup
 $(DEPS_STAMP_musl) $(DEPS_STAMP_host): $(DEPS_OUT)/%/deps.stamp: deps-always
+	@$(DEPS_DIR)/need.sh --check build
 	+@$(DEPS_DRY) $(MAKE) --no-print-directory -f $(DEPS_DIR)/build.mk all VARIANT=$* \
 		DEPS_DIR=$(DEPS_DIR) CACHE=$(DEPS_CACHE) CC='$(DEPS_CC_$*)' OUT=$(@D)
 DEPS_DRY = $(if $(findstring n,$(firstword -$(MAKEFLAGS))),:)
+
+setup: ## install Debian's packages that building and testing need
+	@$(DEPS_DIR)/need.sh build test lint qemu
 
 deps: $(DEPS_STAMP_musl) $(DEPS_STAMP_host) ## third-party libraries, both variants
 

@@ -1,8 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # Installs Debian's packages that a purpose needs and that are missing; silent and quick when all are
-# there. usage: need.sh build|test|lint|qemu...   Debian 12 and 13 name them alike; a purpose whose
-# package has two names gets both on one line, joined by '|': any of them will do.
+# there. usage: need.sh [--check] build|test|lint|qemu...   Debian 12 and 13 name them alike; a purpose
+# whose package has two names gets both on one line, joined by '|': any of them will do. --check installs
+# nothing and fails with the command that would; it passes where there is no dpkg to ask.
 set -eu
 
 # What `make` needs: compilers, the musl wrapper, tools that fetch, unpack and patch the libraries, the
@@ -29,7 +30,7 @@ qemu-system-x86 qemu-utils seabios uidmap
 "
 
 usage() {
-	echo "usage: need.sh build|test|lint|qemu..." >&2
+	echo "usage: need.sh [--check] build|test|lint|qemu..." >&2
 	exit 2
 }
 
@@ -72,6 +73,13 @@ if [ "$1" = --install ]; then
 	exit 0
 fi
 
+check=
+if [ "$1" = --check ]; then
+	check=1
+	shift
+	command -v dpkg-query >/dev/null || exit 0
+fi
+
 wanted=
 for purpose; do
 	case $purpose in
@@ -92,6 +100,11 @@ installed=$(dpkg-query -W -f '${Package} ${db:Status-Status}\n' $names 2>/dev/nu
 lacking=$(missing $(printf '%s\n' $wanted | sort -u) | tr '\n' ' ')
 [ -n "$lacking" ] || exit 0
 
+if [ -n "$check" ]; then
+	echo "need.sh: missing for '$*': install them with 'make setup' (as root or with sudo)," \
+		"or by hand: apt-get install $lacking" >&2
+	exit 1
+fi
 echo "need.sh: installing for '$*': $lacking" >&2
 as_root=
 if [ "$(id -u)" != 0 ]; then
