@@ -15,8 +15,8 @@ util-linux xz-utils zstd
 
 # What the suites run that start no virtual machine: real servers, real file systems.
 test="
-btrfs-progs bzip2 cpio curl dnsmasq-base dosfstools e2fsprogs fdisk iproute2 libcmocka-dev mount nginx
-openssl procps python3-jsonschema python3-yaml xfsprogs
+btrfs-progs bzip2 cpio curl dnsmasq-base dosfstools e2fsprogs etcd-server fdisk iproute2
+libcmocka-dev mount nginx openssl procps python3-jsonschema python3-yaml xfsprogs
 "
 
 lint="

@@ -1,16 +1,27 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cluster/api from the command line, for the servers of tests/cluster. Prints "ok" or the
- * code's name, then what was read or the error's text.
+ * cluster/api and cluster/etcd from the command line, for the servers of tests/cluster.
+ * Prints "ok" or the code's name, then what was read or the error's text.
  *
  *   call_tool [KEY=VALUE]... get|text|delete PATH
  *   call_tool [KEY=VALUE]... post|put|merge PATH FILE
  *   call_tool [KEY=VALUE]... apply FILE        ready MILLISECONDS
+ *   call_tool [KEY=VALUE]... etcd list|health
+ *   call_tool [KEY=VALUE]... etcd status [URL]
+ *   call_tool [KEY=VALUE]... etcd add PEER-URL
+ *   call_tool [KEY=VALUE]... etcd promote|remove ID
+ *   call_tool [KEY=VALUE]... etcd update ID PEER-URL
+ *   call_tool [KEY=VALUE]... etcd wait STABLE-MS TIMEOUT-MS
+ *   call_tool [KEY=VALUE]... etcd disarm ID
+ *   call_tool [KEY=VALUE]... etcd snapshot FILE
+ *   call_tool [KEY=VALUE]... etcd key|count KEY
+ *   call_tool [KEY=VALUE]... etcd put|create KEY VALUE
  *
  * Keys: endpoint (one or more), ca, client, token (files), unverified=1, connect_ms,
  * request_ms, deadline_ms, retry_ms, retry_cap_ms. FILE is JSON.
  */
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +29,8 @@
 
 #include "base/fs.h"
 #include "cluster/api.h"
+#include "cluster/etcd.h"
+#include "cluster/secret.h"
 #include "host/env.h"
 
 struct tool {
@@ -142,6 +155,173 @@ static void api_main(struct tool *tool)
 	show(rc, &err, json, buf_text(&text));
 }
 
+static void show_members(const struct etcd_members *members)
+{
+	for (size_t i = 0; i < members->count; i++) {
+		const struct etcd_member *one = &members->items[i];
+
+		printf("member %" PRIx64 " '%s' %s %s %s\n", one->id, one->name,
+			one->learner ? "learner" : "voter",
+			one->peer_urls.count ? one->peer_urls.items[0] : "-",
+			one->client_urls.count ? one->client_urls.items[0] : "-");
+	}
+}
+
+static uint64_t id_of(const struct tool *tool, int i)
+{
+	return strtoull(word(tool, i), NULL, 16);
+}
+
+static int etcd_add(struct tool *tool, struct etcd *etcd, struct err *err)
+{
+	struct etcd_members members CLEANUP(etcd_members_done) = {NULL, 0};
+	uint64_t id = 0;
+	int rc = etcd_member_add_learner(etcd, word(tool, 2), &id, &members, err);
+
+	if (rc == 0)
+		printf("id %" PRIx64 "\n", id);
+	show_members(&members);
+	return rc;
+}
+
+static int etcd_list(struct tool *tool, struct etcd *etcd, struct err *err)
+{
+	struct etcd_members members CLEANUP(etcd_members_done) = {NULL, 0};
+	int rc = etcd_member_list(etcd, &members, err);
+
+	(void)tool;
+	show_members(&members);
+	return rc;
+}
+
+static int etcd_show_status(struct tool *tool, struct etcd *etcd, struct err *err)
+{
+	struct etcd_status status = {.leader = 0};
+	int rc = etcd_status(etcd, tool->count > 2 ? word(tool, 2) : NULL, &status, err);
+
+	if (rc == 0)
+		printf("status %s leader=%d learner=%d index=%d db=%d trouble='%s'\n",
+			status.version, status.leader != 0, status.learner,
+			status.raft_index != 0, status.db_bytes != 0, status.trouble);
+	return rc;
+}
+
+static int etcd_health(struct tool *tool, struct etcd *etcd, struct err *err)
+{
+	(void)tool;
+	return etcd_check_health(etcd, err);
+}
+
+static int etcd_wait(struct tool *tool, struct etcd *etcd, struct err *err)
+{
+	return etcd_wait_healthy(etcd, (unsigned int)strtoul(word(tool, 2), NULL, 10),
+		(unsigned int)strtoul(word(tool, 3), NULL, 10), err);
+}
+
+static int etcd_promote(struct tool *tool, struct etcd *etcd, struct err *err)
+{
+	return etcd_member_promote(etcd, id_of(tool, 2), err);
+}
+
+static int etcd_remove(struct tool *tool, struct etcd *etcd, struct err *err)
+{
+	return etcd_member_remove(etcd, id_of(tool, 2), err);
+}
+
+static int etcd_update(struct tool *tool, struct etcd *etcd, struct err *err)
+{
+	return etcd_member_update(etcd, id_of(tool, 2), word(tool, 3), err);
+}
+
+static int etcd_disarm_space(struct tool *tool, struct etcd *etcd, struct err *err)
+{
+	return etcd_disarm(etcd, id_of(tool, 2), ETCD_ALARM_NOSPACE, err);
+}
+
+static int etcd_save(struct tool *tool, struct etcd *etcd, struct err *err)
+{
+	int fd CLEANUP(fd_close) =
+		open(word(tool, 2), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	uint64_t bytes = 0;
+	int rc = etcd_snapshot(etcd, fd, &bytes, err);
+
+	if (rc == 0)
+		printf("bytes %" PRIu64 "\n", bytes);
+	return rc;
+}
+
+static int etcd_key(struct tool *tool, struct etcd *etcd, struct err *err)
+{
+	struct buf value CLEANUP(secret_done) = BUF_INIT;
+	int rc = etcd_get(etcd, word(tool, 2), &value, err);
+
+	if (rc == 0)
+		printf("value '%s'\n", buf_text(&value));
+	return rc;
+}
+
+static int etcd_keys(struct tool *tool, struct etcd *etcd, struct err *err)
+{
+	uint64_t count = 0;
+	int rc = etcd_count(etcd, word(tool, 2), &count, err);
+
+	if (rc == 0)
+		printf("count %" PRIu64 "\n", count);
+	return rc;
+}
+
+static int etcd_write(struct tool *tool, struct etcd *etcd, struct err *err)
+{
+	const char *value = word(tool, 3);
+
+	return etcd_put(etcd, word(tool, 2), value, strlen(value), err);
+}
+
+static int etcd_first(struct tool *tool, struct etcd *etcd, struct err *err)
+{
+	struct buf value CLEANUP(secret_done) = BUF_INIT;
+	int rc = etcd_create(etcd, word(tool, 2), word(tool, 3), &value, err);
+
+	if (rc == 0)
+		printf("value '%s'\n", buf_text(&value));
+	return rc;
+}
+
+static void etcd_main(struct tool *tool)
+{
+	static const struct {
+		const char *verb;
+		int (*run)(struct tool *tool, struct etcd *etcd, struct err *err);
+	} verbs[] = {
+		{"add", etcd_add},
+		{"count", etcd_keys},
+		{"create", etcd_first},
+		{"disarm", etcd_disarm_space},
+		{"health", etcd_health},
+		{"key", etcd_key},
+		{"list", etcd_list},
+		{"promote", etcd_promote},
+		{"put", etcd_write},
+		{"remove", etcd_remove},
+		{"snapshot", etcd_save},
+		{"status", etcd_show_status},
+		{"update", etcd_update},
+		{"wait", etcd_wait},
+	};
+	struct err err = ERR_INIT;
+	struct etcd *etcd CLEANUP(etcd_free) = NULL;
+	int rc = etcd_new(&tool->env, &tool->config, &etcd, &err);
+	size_t i = 0;
+
+	while (i < ARRAY_LEN(verbs) && strcmp(verbs[i].verb, word(tool, 1)) != 0)
+		i++;
+	if (i == ARRAY_LEN(verbs))
+		die(word(tool, 1));
+	if (rc == 0)
+		rc = verbs[i].run(tool, etcd, &err);
+	show(rc, &err, NULL, "");
+}
+
 static void tool_run(struct tool *tool)
 {
 	tool->config.endpoints = &tool->endpoints;
@@ -149,7 +329,10 @@ static void tool_run(struct tool *tool)
 	tool->config.client_cert_pem = tool->client.bytes;
 	tool->config.client_key_pem = tool->client.bytes;
 	tool->config.token = tool->token.bytes ? str_trim(tool->token.bytes) : NULL;
-	api_main(tool);
+	if (strcmp(word(tool, 0), "etcd") == 0)
+		etcd_main(tool);
+	else
+		api_main(tool);
 }
 
 int main(int argc, char **argv)

@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(TOP, "tests/http"))
@@ -93,9 +94,10 @@ class Site:
 
 
 def run_case(function):
+    start = time.monotonic()
     try:
         function()
-        return "passed", ""
+        return "passed", f"{time.monotonic() - start:.0f} s"
     except Exception as why:  # a broken case is a failed one, and the others go on
         return "failed", f"{type(why).__name__}: {why}"
 
