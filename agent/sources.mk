@@ -15,9 +15,9 @@ SRC_net := \
 	address clock config dhcp dhcp_client dhcp_options net net_choose net_links net_wait \
 	netlink nlmsg packet slaac sntp
 SRC_cluster := \
-	api api_kind api_status base64 call certificate certificate_read der etcd \
-	etcd_json etcd_key etcd_snapshot etcd_stream jws key kubeconfig kubeconfig_read pem \
-	secret
+	api api_kind api_status authorities base64 call certificate certificate_read \
+	der etcd etcd_json etcd_key etcd_snapshot etcd_stream jws key kubeadm_certs \
+	kubeconfig kubeconfig_read pem pki pki_examine pki_wanted secret
 SRC_steps := \
 	agent artifact_step artifacts cni edit engine engine_containerd engine_docker \
 	engine_overlay engine_package exec_flags files hostname kernel kexec kubelet machine \

@@ -92,6 +92,11 @@ struct certificate_text {
 int certificate_check_chain(const struct certificate_text *leaf,
 	const struct certificate_text *authority, int64_t now, struct err *err) MUST_USE;
 
+/* 0 when the first certificate of text is a CA's and valid at now; who signed it is not
+ * asked. Errors: E_TRUST, E_FORMAT, -ENOMEM. */
+int certificate_check_authority(
+	const struct certificate_text *text, int64_t now, struct err *err) MUST_USE;
+
 /* 0 when any certificate of text has a public key that one of the pins ("sha256:" and hex
  * digits in either case) names, as kubeadm's --discovery-token-ca-cert-hash. An empty
  * list matches nothing. Errors: E_TRUST with the pin that the CA has, E_FORMAT, -ENOMEM.

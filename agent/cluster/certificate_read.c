@@ -77,7 +77,7 @@ static int add_block(mbedtls_x509_crt *chain, const struct pem_block *block,
 static int read_chain(mbedtls_x509_crt *chain, const struct certificate_text *text,
 	unsigned int most, struct err *err)
 {
-	const char *at = text->pem, *end = at + text->len;
+	const char *at = text->len ? text->pem : "", *end = at + text->len;
 	struct pem_block block;
 	unsigned int count = 0;
 	int rc = 0;
@@ -85,8 +85,7 @@ static int read_chain(mbedtls_x509_crt *chain, const struct certificate_text *te
 	if (psa_crypto_init() != PSA_SUCCESS)
 		return err_set(
 			err, E_BUG, "read '%s': the crypto library refuses", text->name);
-	while (count < most && text->len &&
-		(rc = pem_next(&at, end, text->name, &block, err)) > 0) {
+	while (count < most && (rc = pem_next(&at, end, text->name, &block, err)) > 0) {
 		if (strcmp(block.label, "CERTIFICATE") != 0)
 			continue;
 		rc = add_block(chain, &block, text->name, err);
@@ -367,6 +366,23 @@ int certificate_check_chain(const struct certificate_text *leaf,
 	if (check.rc < 0)
 		return err_set(err, -check.rc, "%s", check.err.text);
 	return 0;
+}
+
+int certificate_check_authority(
+	const struct certificate_text *text, int64_t now, struct err *err)
+{
+	mbedtls_x509_crt crt CLEANUP(mbedtls_x509_crt_free);
+	char subject[CERTIFICATE_NAME_MAX + 1];
+	int rc;
+
+	mbedtls_x509_crt_init(&crt);
+	rc = read_chain(&crt, text, 1, err);
+	if (rc < 0)
+		return rc;
+	if (mbedtls_x509_crt_get_ca_istrue(&crt) != 1)
+		return err_set(err, E_TRUST, "check '%s': '%s' is not a CA certificate",
+			text->name, shown_name(&crt.subject, subject));
+	return check_time(&crt, text->name, now, err);
 }
 
 static bool pins_match(const struct strlist *pins, const char *pin)

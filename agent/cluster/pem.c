@@ -167,7 +167,7 @@ int pem_split(const void *pem, size_t len, const char *name, struct pem_bundle *
 	if (len > PEM_BYTES_MAX)
 		return err_set(err, E_TOO_BIG, "read '%s': %zu bytes; at most %u", name,
 			len, PEM_BYTES_MAX);
-	rc = sort_blocks(pem, len, name, &bundle, err);
+	rc = len ? sort_blocks(pem, len, name, &bundle, err) : 0;
 	if (rc < 0)
 		return rc;
 	*ret = bundle;

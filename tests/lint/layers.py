@@ -24,7 +24,7 @@ USERS = {
     "yaml.h": ("model/role",),
     "archive": ("host/unpack",),
     "mbedtls/": ("host/verify", "cluster/certificate", "cluster/key"),
-    "psa/": ("host/verify", "cluster/jws", "cluster/key"),
+    "psa/": ("host/verify", "cluster/jws", "cluster/key", "cluster/kubeadm_certs"),
     "libkmod.h": ("host/module",),
     "blkid/": ("host/block",),
     "jansson.h": ("model/json", "model/daemon", "steps/engine", "cluster/", "host/json"),
