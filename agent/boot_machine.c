@@ -18,6 +18,9 @@
 /* Longest turn of a wait: uevents and the lease are looked at this often. */
 #define TURN_MS 1000U
 
+/* A server that does not answer is named this often. */
+#define WAIT_SAY_MS 10000U
+
 /* Modules that no device's modalias asks for and the boot needs: packets, the SMBIOS and
  * fw_cfg credentials, the module-backed consoles of rigs. Missing ones are built in, or
  * the image was packed without them on purpose. */
@@ -269,7 +272,7 @@ int boot_open_network(struct boot *boot, unsigned int timeout_ms, struct err *er
 	if (rc == 0)
 		rc = net_up(boot->net, &lease, err);
 	if (rc < 0)
-		return rc;
+		return err_wrap(err, "network");
 	strlist_done(&boot->facts.lease.dns);
 	strlist_done(&boot->facts.lease.ntp);
 	boot->facts.lease = lease;
@@ -279,6 +282,21 @@ int boot_open_network(struct boot *boot, unsigned int timeout_ms, struct err *er
 	journal_add(&boot->journal, "network", "up", lease.address);
 	boot_sync_clock(boot);
 	return 0;
+}
+
+/* While a server takes its time: devices that arrive, and a word every WAIT_SAY_MS. */
+static void idle(void *context, const char *url, uint64_t waited_ms)
+{
+	struct boot *boot = context;
+
+	boot_pump(boot);
+	if (waited_ms < boot->said_waiting_ms) /* another request */
+		boot->said_waiting_ms = 0;
+	if (waited_ms - boot->said_waiting_ms < WAIT_SAY_MS)
+		return;
+	boot->said_waiting_ms = waited_ms;
+	log_event(LOG_LEVEL_NOTICE, "fetch", "wait", "'%s' has not answered for %llu s",
+		url, (unsigned long long)(waited_ms / 1000));
 }
 
 int boot_open_fetch(struct boot *boot, struct err *err)
@@ -297,6 +315,8 @@ int boot_open_fetch(struct boot *boot, struct err *err)
 		.user_agent = "promenade/" BUILD_VERSION,
 		.headers = &boot->headers,
 		.limits = FETCH_LIMITS_DEFAULT,
+		.idle = idle,
+		.idle_context = boot,
 	};
 	fetch_free(&boot->fetch);
 	return fetch_new(&boot->env, &boot->fetch_config, &boot->fetch, err);

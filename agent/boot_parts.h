@@ -59,8 +59,9 @@ struct boot {
 	bool target_seen; /* the installed OS was looked at, and this is what it was: */
 	bool was_prepared;
 	uint64_t was_prepared_serial;
-	bool role_is_stale;     /* the last accepted one, because no server answered */
-	uint64_t role_since_ms; /* when asking for a role began */
+	bool role_is_stale;       /* the last accepted one, because no server answered */
+	uint64_t role_since_ms;   /* when asking for a role began */
+	uint64_t said_waiting_ms; /* into a request, when its wait was last named */
 };
 
 /* Reads the command line into options; a word that does not parse is said and left out: a

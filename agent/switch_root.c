@@ -68,14 +68,18 @@ static int enter_new_root(const struct sys_ops *sys, int old_root, struct err *e
 	if (sys->pivot_root(".", ".") == 0) {
 		/* "." is now the old root, stacked on the new one. */
 		if (sys->umount2(".", MNT_DETACH) < 0)
-			return err_errno(err, errno, "switch_root: detach the initramfs");
+			log_line(LOG_LEVEL_WARN, "detach the initramfs: %s, ignoring",
+				strerror(errno)); /* costs its memory */
 	} else {
 		if (sys->mount(".", "/", NULL, MS_MOVE, NULL) < 0)
 			return err_errno(
 				err, errno, "switch_root: move the root mount to '/'");
+		/* pivot_root(2) did this for us; after a move "/" is still beneath. */
+		if (sys->chroot(".") < 0)
+			return err_errno(err, errno, "switch_root: enter the new root");
 		free_initramfs(sys, old_root);
 	}
-	if (sys->chroot(".") < 0 || chdir("/") < 0)
+	if (chdir("/") < 0)
 		return err_errno(err, errno, "switch_root: enter the new root");
 	return 0;
 }

@@ -100,11 +100,25 @@ static int small_body(struct fetch_exchange *exchange, const void *bytes, size_t
 	return 0;
 }
 
+/* A server that takes its time is no reason for the machine to look dead. */
+static void small_idle(const struct fetch_exchange *exchange, uint64_t started_ms)
+{
+	const struct fetch_config *config = &exchange->fetch->config;
+	char url[200];
+
+	if (!config->idle)
+		return;
+	fetch_url_printable(exchange->request.url, url, sizeof(url));
+	config->idle(
+		config->idle_context, url, exchange->fetch->env->now_ms() - started_ms);
+}
+
 /* Drives the multi handle until its one exchange has ended. */
 static int small_run(struct fetch_exchange *exchange, struct err *err)
 {
 	CURLM *multi = exchange->fetch->multi;
 	const CURLMsg *message;
+	uint64_t started_ms = exchange->fetch->env->now_ms();
 	int running, left, rc = 1;
 
 	while (rc == 1) {
@@ -115,6 +129,8 @@ static int small_run(struct fetch_exchange *exchange, struct err *err)
 			rc = fetch_exchange_end(exchange, message->data.result, err);
 		else if (curl_multi_poll(multi, NULL, 0, POLL_MS, NULL) != CURLM_OK)
 			return err_set(err, E_BUG, "fetch: libcurl cannot wait");
+		else
+			small_idle(exchange, started_ms);
 	}
 	return rc;
 }

@@ -62,6 +62,10 @@ struct fetch_config {
 	 * only, in no message. */
 	const char *authorization;
 	struct fetch_limits limits;
+	/* Called about once a second while a small answer is awaited, NULL: not.
+	 * waited_ms counts from the request. */
+	void (*idle)(void *context, const char *url, uint64_t waited_ms);
+	void *idle_context;
 };
 
 /* An HTTP client with its connections. One thread uses it. */

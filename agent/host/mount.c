@@ -131,7 +131,7 @@ static int parse_line(char *line, const char *top, struct mount_point *ret)
 		return 0;
 	unescape(path);
 	unescape(point.source);
-	if (!is_beneath(path, top) || !str_has_prefix(point.source, "/dev/"))
+	if (!is_beneath(path, top))
 		return 0;
 	(void)str_copy(point.path, sizeof(point.path), path);
 	point.writable = is_rw(options) && is_rw(super);
@@ -153,8 +153,20 @@ static int add_point(struct mount_points *points, const struct mount_point *poin
 	return 0;
 }
 
-int mount_points_beneath(
-	struct env *env, const char *path, struct mount_points *ret, struct err *err)
+static bool is_any(const struct mount_point *point)
+{
+	(void)point;
+	return true;
+}
+
+static bool is_device(const struct mount_point *point)
+{
+	return str_has_prefix(point->source, "/dev/");
+}
+
+static int list_points(struct env *env, const char *path,
+	bool (*wanted)(const struct mount_point *point), struct mount_points *ret,
+	struct err *err)
 {
 	struct mount_points points CLEANUP(mount_points_done) = {NULL, 0};
 	struct buf text CLEANUP(buf_done) = BUF_INIT;
@@ -168,7 +180,7 @@ int mount_points_beneath(
 		struct mount_point point;
 
 		rc = parse_line(line, path, &point);
-		if (rc > 0)
+		if (rc > 0 && wanted(&point))
 			rc = add_point(&points, &point);
 		if (rc < 0)
 			return err_errno(err, ENOMEM, "list the mounts of '%s'", path);
@@ -176,6 +188,18 @@ int mount_points_beneath(
 	*ret = points;
 	points = (struct mount_points){NULL, 0};
 	return 0;
+}
+
+int mount_points_beneath(
+	struct env *env, const char *path, struct mount_points *ret, struct err *err)
+{
+	return list_points(env, path, is_device, ret, err);
+}
+
+int mount_points_all(
+	struct env *env, const char *path, struct mount_points *ret, struct err *err)
+{
+	return list_points(env, path, is_any, ret, err);
 }
 
 int mount_set_writable(

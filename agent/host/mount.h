@@ -45,6 +45,10 @@ int mount_device(struct env *env, int dirfd, const char *path,
 int mount_points_beneath(struct env *env, const char *path, struct mount_points *ret,
 	struct err *err) MUST_USE;
 
+/* The same, with those of no device too: what a probe that was killed left (overlay). */
+int mount_points_all(struct env *env, const char *path, struct mount_points *ret,
+	struct err *err) MUST_USE;
+
 /* Makes a mounted file system writable or read-only; its other flags stay. One that is so
  * already is not touched (a remount to rw writes the superblock). Errors: errno (EROFS:
  * the disk is write-protected; EBUSY: a file is open for writing). Blocks on the disk. */

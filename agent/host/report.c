@@ -109,6 +109,7 @@ static NORETURN void child_main(struct report *report, const struct fetch_config
 
 	mine.limits.small_ms = POST_MS;
 	mine.limits.connect_ms = POST_MS;
+	mine.idle = NULL; /* the parent's, which this child is not */
 	if (fetch_new(report->env, &mine, &fetch, NULL) < 0)
 		_exit(101);
 	while ((len = recv(report->fd, event, sizeof(event), 0)) > 0) {

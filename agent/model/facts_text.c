@@ -2,6 +2,7 @@
 /* Facts as lines of text and back, by the table of facts_fields.h. */
 #include <errno.h>
 #include <inttypes.h>
+#include <search.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -131,6 +132,7 @@ struct line {
 	const char *key;
 	char *value;  /* unescaped in place */
 	size_t index; /* of the item that the key names, one level at a time */
+	void *seen;   /* tree of the keys so far (tsearch) */
 };
 
 static int refuse(const struct line *line, const char *why, struct err *err)
@@ -310,6 +312,29 @@ static int find_item(const struct line *line, const struct fact_field *field, ch
 	return 0;
 }
 
+static int compare_keys(const void *a, const void *b)
+{
+	return strcmp(a, b);
+}
+
+/* A key that came before: which of the two holds would depend on their order. The keys
+ * stay where they are in the text. */
+static int check_new(struct line *line, struct err *err)
+{
+	const char *const *node = tsearch(line->key, &line->seen, compare_keys);
+
+	if (!node)
+		return err_errno(err, ENOMEM, "read the facts");
+	return *node == line->key
+		       ? 0
+		       : refuse(line, "was given before; each fact stands once", err);
+}
+
+static void keep_key(void *key)
+{
+	(void)key; /* the text's */
+}
+
 static int set_field(const struct line *line, const struct fact_field *field, char *base,
 	struct err *err)
 {
@@ -349,6 +374,7 @@ static int store(struct line *line, const char *key, const struct fact_field *fi
 static int take_line(struct line *line, char *text, struct facts *facts, struct err *err)
 {
 	char *equals = strchr(text, '=');
+	int rc;
 
 	line->key = text;
 	if (!*text || *text == '#')
@@ -359,26 +385,26 @@ static int take_line(struct line *line, char *text, struct facts *facts, struct 
 	line->value = equals + 1;
 	if (!unescape(line->value))
 		return refuse(line, "escapes are \\n, \\t, \\\\ and \\xNN", err);
-	return store(line, text, facts_fields(), (char *)facts, err);
+	rc = check_new(line, err);
+	return rc < 0 ? rc : store(line, text, facts_fields(), (char *)facts, err);
 }
 
 static int take_lines(char *text, struct facts *facts, struct err *err)
 {
 	struct line line = {.number = 0};
+	int rc = 0;
 
-	while (text) {
+	while (text && rc == 0) {
 		char *end = strchr(text, '\n');
-		int rc;
 
 		line.number++;
 		if (end)
 			*end++ = '\0';
 		rc = take_line(&line, text, facts, err);
-		if (rc < 0)
-			return rc;
 		text = end;
 	}
-	return 0;
+	tdestroy(line.seen, keep_key);
+	return rc;
 }
 
 int facts_parse(const char *text, size_t len, struct facts *ret, struct err *err)

@@ -23,7 +23,6 @@
 
 #define PIVOT_FILE "run/promenade/pivot"
 #define DISKSTAT_FILE "run/promenade/disk-writes"
-#define RELABEL_FILE "run/systemd/relabel-extra.d/promenade.relabel"
 
 #if defined(__x86_64__)
 #define MACHINE EM_X86_64
@@ -104,11 +103,10 @@ static int check(struct step_context *context, const struct step *step,
 }
 
 /* Files that the OS must label; a failure costs labels, not the boot. */
-static void list_unlabelled(struct step_context *context)
+static void list_unlabelled(struct step_context *context, bool keeps_run)
 {
 	struct strlist paths CLEANUP(strlist_done) = STRLIST_INIT;
 	struct strlist found CLEANUP(strlist_done) = STRLIST_INIT;
-	struct buf text CLEANUP(buf_done) = BUF_INIT;
 	struct err err = ERR_INIT;
 	int rc = 0;
 
@@ -132,14 +130,10 @@ static void list_unlabelled(struct step_context *context)
 		rc = strlist_printf(&paths, "/lib/modules/%s", context->facts->kernel);
 	if (rc == 0)
 		rc = selinux_unlabelled(context->env, &paths, &found, &err);
-	for (size_t i = 0; i < found.count && rc == 0; i++)
-		rc = buf_printf(&text, "%s\n", found.items[i]);
-	if (rc == 0 && text.len) {
-		struct fs_content content = {text.bytes, text.len, 0644};
-
-		rc = fs_replace(context->env->sys, context->env->run_fd, RELABEL_FILE,
-			&content, &err);
-	}
+	if (rc == 0 && found.count && !keeps_run && !context->env->target_writable)
+		rc = root_make_writable(context->env, &err);
+	if (rc == 0)
+		rc = selinux_leave(context->env, &found, keeps_run, &err);
 	if (rc < 0)
 		log_event(LOG_LEVEL_WARN, "pivot", "warn",
 			"SELinux labels of what was written: %s, ignoring; run "
@@ -186,7 +180,8 @@ static int leave_machine_clean(
 	struct err minor = ERR_INIT;
 	int rc;
 
-	list_unlabelled(context);
+	/* /run does not outlive kexec and reboot. */
+	list_unlabelled(context, pivot == ROLE_PIVOT_SWITCH_ROOT);
 	if (clock_write_rtc(env, &minor) < 0)
 		log_event(LOG_LEVEL_WARN, "pivot", "warn", "%s, ignoring", minor.text);
 	rc = pivot == ROLE_PIVOT_SWITCH_ROOT ? root_make_read_only(env, err)

@@ -243,7 +243,7 @@ int root_unmount(struct env *env, struct err *err)
 
 	if (!env->initramfs)
 		return 0;
-	rc = mount_points_beneath(env, root_target_path(env), &points, err);
+	rc = mount_points_all(env, root_target_path(env), &points, err);
 	fd_close(&env->target_fd);
 	for (size_t i = points.count; i > 0 && rc == 0; i--)
 		rc = mount_remove(env, points.items[i - 1].path, err);

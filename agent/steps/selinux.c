@@ -9,6 +9,9 @@
 
 #include "base/fs.h"
 
+#define RELABEL_FILE "run/systemd/relabel-extra.d/promenade.relabel"
+#define AUTORELABEL_FILE "/.autorelabel"
+
 bool selinux_is_used(const struct env *env)
 {
 	struct buf buf CLEANUP(buf_done) = BUF_INIT;
@@ -88,4 +91,25 @@ int selinux_unlabelled(const struct env *env, const struct strlist *paths,
 	}
 	strlist_sort(ret);
 	return 0;
+}
+
+int selinux_leave(
+	const struct env *env, const struct strlist *paths, bool run, struct err *err)
+{
+	struct buf text CLEANUP(buf_done) = BUF_INIT;
+	struct fs_content content = {"", 0, 0644};
+
+	if (!paths->count)
+		return 0;
+	if (!run)
+		return fs_exists(env->target_fd, AUTORELABEL_FILE)
+			       ? 0
+			       : fs_replace(env->sys, env->target_fd, AUTORELABEL_FILE,
+					 &content, err);
+	for (size_t i = 0; i < paths->count; i++)
+		if (buf_printf(&text, "%s\n", paths->items[i]) < 0)
+			return err_errno(err, ENOMEM, "list what to label");
+	content.bytes = text.bytes;
+	content.len = text.len;
+	return fs_replace(env->sys, env->run_fd, RELABEL_FILE, &content, err);
 }

@@ -27,4 +27,11 @@ bool selinux_is_used(const struct env *env) MUST_USE;
 int selinux_unlabelled(const struct env *env, const struct strlist *paths,
 	struct strlist *ret, struct err *err) MUST_USE;
 
+/* Tells the installed OS to label paths: by the list in /run where it inherits that (run
+ * is true: switch_root), else by /.autorelabel in its root, which labels all of it and
+ * reboots once (selinux-autorelabel(8)). No path: nothing is written. The root must be
+ * writable for the second. Errors: errno of writing. */
+int selinux_leave(const struct env *env, const struct strlist *paths, bool run,
+	struct err *err) MUST_USE;
+
 #endif

@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: MIT
 """Fails the N-th effect of `promenade apply` for every N, kills it before every effect, and kills it
 after every journal line. Each time: no crash and no sanitizer report, a failure names its step, and
-the next run without faults ends with exactly the tree of a run that was never disturbed.
+the next run without faults ends with exactly the tree of a run that was never disturbed. boot.py then
+does the like with whole boots.
 
-usage: run.py [--every N]   N > 1 takes every N-th point only (the suite's minutes)"""
+usage: run.py [--every N]   N > 1 takes every N-th point of apply only"""
 import argparse
 import collections
 import concurrent.futures
@@ -199,6 +200,19 @@ def judge(bench, name, expected, fault):
     return problems
 
 
+def boots(count):
+    """(passed, failed) of each share of boot.py; they run beside each other."""
+    program = os.path.join(TOP, "tests/fault/boot.py")
+    shares = [subprocess.Popen([sys.executable, program, f"{i}/{count}"], stdin=subprocess.DEVNULL,
+                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+              for i in range(count)]
+    for share in shares:
+        text = share.communicate()[0].decode(errors="replace")
+        print(text, flush=True)
+        found = re.search(r"^(\d+) passed, (\d+) failed, 0 skipped\n\Z", text, re.M)
+        yield tuple(int(n) for n in found.groups()) if found else (0, 1)
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--every", type=int, default=1)
@@ -239,6 +253,8 @@ def main():
                 passed, failed = passed + (not problems), failed + bool(problems)
                 for problem in problems:
                     print(f"{name}: {problem}", flush=True)
+    for good, bad in boots(2):
+        passed, failed = passed + good, failed + bad
     print(f"{passed} passed, {failed} failed, 0 skipped")
     sys.exit(1 if failed else 0)
 

@@ -6,6 +6,7 @@ usage: boot.py folder|loop     rig.py says what the two kinds are; "loop" wants 
 import os
 import random
 import shutil
+import socket
 import sys
 import tempfile
 import unittest
@@ -46,8 +47,8 @@ class Boots(unittest.TestCase):
         self.servers.role()
         self.machine = self.new_machine()
 
-    def new_machine(self, *filesystem):
-        machine = rig.Machine(self.servers, KIND, *filesystem)
+    def new_machine(self, *filesystem, extra=None):
+        machine = rig.Machine(self.servers, KIND, *filesystem, extra=extra)
         self.addCleanup(machine.done)
         return machine
 
@@ -170,6 +171,26 @@ class Boots(unittest.TestCase):
         self.assertIsNone(boot.verdict)
         self.assertIn("etc/promenade/role.yaml", self.machine.tree())
 
+    def test_selinux_is_told_by_the_way_that_outlives_the_pivot(self):
+        extra = {"etc/selinux/config": "SELINUX=enforcing\n"}
+        self.machine = self.new_machine(extra=extra)
+        boot = self.boot().finish()
+        self.assertIn("/etc/motd", boot.verdict["relabel"], boot.console)
+        self.assertNotIn(".autorelabel", self.machine.tree())
+        self.servers.role(pivot="reboot")
+        self.machine = self.new_machine(extra=extra)
+        self.boot().finish()
+        self.assertIn(".autorelabel", self.machine.tree())
+
+    def test_a_silent_server_is_named_while_it_is_awaited(self):
+        self.servers.stop("nginx")
+        with socket.create_server((rig.SERVER, rig.PORT)):
+            boot = self.boot(speed=20)
+            self.assertTrue(boot.await_text("has not answered for"), boot.console)
+            self.assertRegex(boot.console, r"role.yaml' has not answered for 1\d s")
+        self.servers.start("nginx")
+        self.check_prepared(boot.finish())
+
     def moments(self, count):
         """Texts of a clean boot's console, spread from the first to the last."""
         lines = [line for line in self.clean.console.splitlines() if " state=" in line]
@@ -221,7 +242,6 @@ class Boots(unittest.TestCase):
                 self.check_prepared(self.boot().finish())
                 self.check_tree()
 
-    @unittest.skipUnless(LOOP, "a folder has no file system of its own")
     def test_other_file_systems(self):
         for name in ("xfs", "btrfs"):
             with self.subTest(filesystem=name):
@@ -240,8 +260,9 @@ class Boots(unittest.TestCase):
 def main():
     rig.enter(KIND)
     tests = unittest.defaultTestLoader.loadTestsFromTestCase(Boots)
-    if not LOOP:  # not a test of this kind at all, rather than a skipped one
-        tests = unittest.TestSuite(t for t in tests if "file_systems" not in t.id())
+    # Not a test of this kind at all, rather than a skipped one.
+    other = "silent_server" if LOOP else "file_systems"
+    tests = unittest.TestSuite(t for t in tests if other not in t.id())
     result = unittest.TextTestRunner(verbosity=2).run(tests)
     bad = len(result.failures) + len(result.errors)
     print(f"{max(result.testsRun - bad, 0)} passed, {bad} failed, {len(result.skipped)} skipped")

@@ -186,6 +186,8 @@ static int found(char **envp)
 	if (to_console) {
 		copy_lines(file, "/proc/self/mountinfo", "mount");
 		copy_lines(file, "/run/promenade/disk-writes", "writes");
+		copy_lines(file, "/run/systemd/relabel-extra.d/promenade.relabel",
+			"relabel");
 		copy_lines(file, "/etc/hostname", "hostname");
 		copy_lines(file, "/etc/motd", "motd");
 		copy_lines(file, "/sys/class/net/eth0/flags", "eth0");

@@ -275,7 +275,7 @@ class Servers:
         return ["dnsmasq", "--no-daemon", "--conf-file=/dev/null", "--port=0", "--interface=rig",
                 "--bind-interfaces", "--user=root", "--dhcp-authoritative", "--no-ping",
                 "--log-facility=-", f"--dhcp-leasefile={self.folder}/leases", "--pid-file=",
-                f"--dhcp-range={NETWORK}.50,{NETWORK}.200,255.255.255.0,1h"]
+                f"--dhcp-range={NETWORK}.50,{NETWORK}.200,255.255.255.0,infinite"]
 
     def nginx(self):
         config = os.path.join(self.folder, "nginx.conf")
@@ -390,7 +390,7 @@ class Machine:
     """A disk with an installed OS on it, and boots of it."""
     numbers = iter(range(1, 1000))
 
-    def __init__(self, servers, kind, filesystem="ext4"):
+    def __init__(self, servers, kind, filesystem="ext4", extra=None):
         self.number = next(self.numbers)
         self.servers, self.kind, self.filesystem = servers, kind, filesystem
         self.agent = AGENTS[kind]
@@ -407,6 +407,10 @@ class Machine:
         shutil.copy(os.path.join(servers.files, "tool"), self.path("out/agent"))
         os.mkfifo(self.path("console"))
         make_tree(self.path("tree"))
+        for name, text in (extra or {}).items():
+            os.makedirs(os.path.dirname(os.path.join(self.path("tree"), name)), exist_ok=True)
+            with open(os.path.join(self.path("tree"), name), "w", encoding="ascii") as out:
+                out.write(text)
         if kind == "loop":
             self.make_disk()
         else:

@@ -373,6 +373,21 @@ static void test_selinux_used(void **state)
 	assert_false(selinux_is_used(&world->env));
 }
 
+static void test_selinux_leave(void **state)
+{
+	struct world *world = *state;
+	struct strlist paths CLEANUP(strlist_done) = STRLIST_INIT;
+	struct err err = ERR_INIT;
+
+	assert_int_equal(selinux_leave(&world->env, &paths, false, &err), 0);
+	assert_false(fs_exists(world->env.target_fd, "/.autorelabel"));
+	assert_int_equal(strlist_add(&paths, "/etc/motd"), 0);
+	for (int twice = 0; twice < 2; twice++) {
+		assert_int_equal(selinux_leave(&world->env, &paths, false, &err), 0);
+		assert_true(fs_exists(world->env.target_fd, "/.autorelabel"));
+	}
+}
+
 static void test_selinux_unlabelled(void **state)
 {
 	struct world *world = *state;
@@ -417,6 +432,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			test_each_call_fails_once, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_selinux_used, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_selinux_leave, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			test_selinux_unlabelled, set_up, tear_down),
 	};

@@ -211,6 +211,8 @@ static void refuses_other_text(void **state)
 		{"lease.dns.0.x=a", "unknown"},
 		{"target.network_manager=wicked", "network manager"},
 		{"kernelx=a", "unknown"},
+		{"cpus=1\nkernel=a\ncpus=1", "line 3: 'cpus': was given before"},
+		{"nic.0.name=a\nnic.0.name=b", "line 2: 'nic.0.name': was given before"},
 	};
 
 	(void)state;
