@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """The whole agent as PID 1 with its real worker, from DHCP to the first breath of the installed OS.
 
-usage: boot.py folder|loop     rig.py says what the two kinds are; "loop" wants root and loop devices"""
+usage: boot.py folder|loop [PART-OF-A-NAME]     rig.py says what the two kinds are; "loop" wants root and loop devices"""
 import os
 import random
 import shutil
@@ -262,7 +262,8 @@ def main():
     tests = unittest.defaultTestLoader.loadTestsFromTestCase(Boots)
     # Not a test of this kind at all, rather than a skipped one.
     other = "silent_server" if LOOP else "file_systems"
-    tests = unittest.TestSuite(t for t in tests if other not in t.id())
+    wanted = sys.argv[2] if len(sys.argv) > 2 else ""
+    tests = unittest.TestSuite(t for t in tests if other not in t.id() and wanted in t.id())
     result = unittest.TextTestRunner(verbosity=2).run(tests)
     bad = len(result.failures) + len(result.errors)
     print(f"{max(result.testsRun - bad, 0)} passed, {bad} failed, {len(result.skipped)} skipped")

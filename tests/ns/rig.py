@@ -351,9 +351,12 @@ class Boot:
         return (init + (child(init[0]) if init else []) + [None, None])[:2]
 
     def kill_worker(self):
-        worker = self.children()[1]
-        if worker:
-            os.kill(worker, signal.SIGKILL)
+        try:
+            worker = self.children()[1]
+            if worker:
+                os.kill(worker, signal.SIGKILL)
+        except (FileNotFoundError, ProcessLookupError):
+            return False  # it ended in this very moment
         return worker is not None
 
     def cut(self):
@@ -396,6 +399,7 @@ class Machine:
         self.agent = AGENTS[kind]
         self.mac = "52:54:00:12:34:56"  # one machine is up at a time; its MAC is in its files
         self.folder = tempfile.mkdtemp(prefix="machine.", dir=servers.folder)
+        self.running = None  # the last boot
         self.loop, self.sectors = None, 64 * MIB // 512
         for name in ("root", "out", "tree"):
             os.mkdir(self.path(name))
@@ -474,7 +478,8 @@ class Machine:
     def boot(self, *words, **fault):
         """Starts a boot with the usual role URL and further words."""
         url = f"promenade.role={self.servers.base}/role.yaml"
-        return Boot(self, [url, "promenade.rolewait=3", *words], fault)
+        self.running = Boot(self, [url, "promenade.rolewait=3", *words], fault)
+        return self.running
 
     def collect(self, boot):
         effects = self.path("out/effects")
@@ -510,6 +515,9 @@ class Machine:
         self.loop = None
 
     def done(self):
+        # A test that failed half-way left it up; the next machine has the same address.
+        if self.running and self.running.verdict is None and self.running.process.poll() is None:
+            self.running.cut()
         self.detach()
         if self.kind == "folder":
             run("umount", self.path("disk"))
