@@ -37,4 +37,8 @@ static int agent_compute(struct step_context *context, const struct step *step,
 }
 
 const struct step_ops step_agent_ops = {
-	.name = "agent", .writes_target = true, .compute = agent_compute};
+	.name = "agent",
+	.writes_target = true,
+	.path = AGENT_PATH,
+	.compute = agent_compute,
+};

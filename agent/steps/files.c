@@ -23,10 +23,12 @@ static int check_other(struct step_context *context, const struct step *step,
 {
 	const struct role_node *node = &context->role->node;
 	struct edits edits CLEANUP(edits_done) = EDITS_INIT;
-	int rc = ops->compute(context, step, &edits, err);
+	/* The agent's own bytes need not be read for its path. */
+	int rc = ops->path ? 0 : ops->compute(context, step, &edits, err);
 
 	for (size_t i = 0; i < node->file_count && rc == 0; i++)
-		if (edits_find(&edits, node->files[i].path))
+		if (ops->path ? strcmp(ops->path, node->files[i].path) == 0
+			      : edits_find(&edits, node->files[i].path) != NULL)
 			rc = err_set(err, E_ROLE,
 				"file '%s': step %s writes it too; leave it out, or "
 				"leave out what makes that step write it",

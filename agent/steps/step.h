@@ -53,6 +53,7 @@ struct step_context {
 struct step_ops {
 	const char *name;   /* one word: "swap" */
 	bool writes_target; /* apply needs the target mounted read-write */
+	const char *path;   /* the one file that compute edits, where it is always that */
 	int (*compute)(struct step_context *context, const struct step *step,
 		struct edits *ret, struct err *err);
 	int (*check)(struct step_context *context, const struct step *step,
