@@ -33,6 +33,9 @@ void api_free(struct api **api);
  * apiVersion and kind, which may be another kind than expected; it may be NULL for the
  * changing calls. Caller json_decref()s. All block up to the deadline of limits.
  *
+ * A server that has just started says 403 to everybody until it has read its roles (seen
+ * with 1.37): api_wait_ready() comes first where that may be.
+ *
  * Errors of all: E_UNAUTHORIZED, E_FORBIDDEN, E_NOT_FOUND, E_EXISTS, E_CONFLICT,
  * E_INVALID, E_UNSUPPORTED, E_TOO_BIG, E_HTTP, E_FORMAT (no JSON object); when the
  * deadline has passed E_NOT_YET (429, 5xx), E_NET, E_TIMEOUT; E_TLS; -ENOMEM.

@@ -31,6 +31,7 @@ struct run {
 	const struct call *call;
 	uint64_t started_ms;
 	uint64_t deadline_ms; /* since started_ms */
+	uint64_t refused_ms;  /* when the first 403 or 404 came, plus 1; 0: none */
 	unsigned int attempts;
 	unsigned int rounds;
 	unsigned int retry_after_s;
@@ -219,12 +220,19 @@ static int attempt(
 	return rc;
 }
 
+/* Whether a refusal may pass: since the first one, because a server that starts refuses
+ * connections for long before it refuses for want of roles. */
+static bool is_settling(struct run *run)
+{
+	if (!run->refused_ms)
+		run->refused_ms = elapsed_ms(run) + 1;
+	return elapsed_ms(run) + 1 - run->refused_ms < run->call->settle_ms;
+}
+
 /* How much a failure tells, 0: it ends the call. What a server answered says more than
  * that another one is down. */
-static unsigned int weight_of(const struct run *run, int code)
+static unsigned int weight_of(struct run *run, int code)
 {
-	bool settling = run->call->settle_ms && elapsed_ms(run) < run->call->settle_ms;
-
 	switch (-code) {
 	case E_NET:
 		return 1;
@@ -237,7 +245,7 @@ static unsigned int weight_of(const struct run *run, int code)
 		return 4;
 	case E_FORBIDDEN:
 	case E_NOT_FOUND:
-		return settling ? 5 : 0;
+		return is_settling(run) ? 5 : 0;
 	default:
 		return 0;
 	}

@@ -58,8 +58,8 @@ struct call {
 	const void *body;
 	size_t len;
 	unsigned int deadline_ms; /* 0: limits.deadline_ms */
-	unsigned int settle_ms; /* so long 403 and 404 are taken for "not yet": roles and
-				 * namespaces of a cluster that has just begun */
+	unsigned int settle_ms; /* so long, from the first one, 403 and 404 are taken for
+				 * "not yet": roles and namespaces of a new cluster */
 	const char *endpoint;   /* this one alone, or NULL: any */
 	bool once;              /* no second attempt */
 	/* Takes the body of a success in place of ret, without CALL_ANSWER_MAX. */

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""cluster/api against API servers that misbehave by script. The real ones are in control_plane.py.
+"""cluster/api against API servers that misbehave by script. The real ones are in test_api.py.
 
 usage: api.py [CASE]..."""
 import json
