@@ -15,7 +15,7 @@ from cases import TOKEN, case, expect, need, reply, server, tool
 
 # Long enough for a machine that has much else to do: what must end early is seen by what was asked.
 QUICK = ["connect_ms=15000", "request_ms=15000", "deadline_ms=40000", "retry_ms=20", "retry_cap_ms=100"]
-SHORT = ["deadline_ms=2000"]
+SHORT = ["deadline_ms=5000"]
 POD = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}}
 SITE = None
 
@@ -384,7 +384,7 @@ def ready():
     where = SITE.serve({"/readyz": [server.fixed(500, checks), server.fixed(403, b""), server.fixed(200, b"ok")]})
     expect(call(where, "ready", "30000"), r"^ok ")
     where = SITE.serve({"/readyz": server.fixed(500, checks)})
-    expect(call(where, "ready", "2000"),
+    expect(call(where, "ready", "5000"),
            r"^E_NOT_YET wait for the API server: .*: 500: not ready: etcd, poststarthook/rbac\n")
     where = SITE.serve({"/readyz": reply(401, status(401, "Unauthorized", "Unauthorized"))})
     expect(call(where, "ready", "30000"), r"^E_UNAUTHORIZED ")
