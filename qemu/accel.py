@@ -14,8 +14,11 @@ PROBE_SECONDS = 12
 
 # Before QEMU 10, TCG emulates cmpxchg16b wrongly under load: Debian 13 kernels and Go programs
 # crash with plain "max".
-CPU = {"kvm": "host", "tcg": "max,-cx16"}
-ARGUMENTS = {"kvm": "kvm", "tcg": "tcg,thread=multi"}
+CPU = {"kvm": "host", "tcg": "max,-cx16", "icount": "max,-cx16"}
+# icount is asked for by name: the guest's clock counts its instructions (2 ns each) while it is busy, so
+# that what the host does meanwhile is not in a figure. One CPU at a time, so it is slow.
+ARGUMENTS = {"kvm": ["kvm"], "tcg": ["tcg,thread=multi"],
+             "icount": ["tcg,thread=single", "-icount", "shift=1"]}
 
 
 def _boot_id():
@@ -48,7 +51,7 @@ def choose(kernel, cache_dir, say=print):
     forced = os.environ.get("PROMENADE_ACCEL")
     if forced:
         if forced not in ARGUMENTS:
-            raise SystemExit(f"PROMENADE_ACCEL='{forced}': one of kvm, tcg")
+            raise SystemExit(f"PROMENADE_ACCEL='{forced}': one of {', '.join(ARGUMENTS)}")
         return forced
     path = os.path.join(cache_dir, "accel.json")
     try:

@@ -140,7 +140,7 @@ def _identity_arguments(spec):
 
 def command_line(spec, verdict_fd, agent_fd, qmp_fd):
     """The QEMU arguments of a spec. The three descriptors are connected sockets QEMU inherits."""
-    args = [accel.QEMU, "-accel", accel.ARGUMENTS[spec.accel], "-cpu", accel.CPU[spec.accel],
+    args = [accel.QEMU, "-accel", *accel.ARGUMENTS[spec.accel], "-cpu", accel.CPU[spec.accel],
             "-smp", str(spec.cpus), "-m", str(spec.memory_mib), "-nodefaults", "-no-user-config",
             "-display", "none", "-action", f"reboot={'reset' if spec.may_reboot else 'shutdown'}",
             "-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console",
