@@ -44,7 +44,7 @@ SOURCES := $(SRC_base:%=base/%.c) $(SRC_model:%=model/%.c) $(SRC_host:%=host/%.c
 define variant
 OBJECTS_$(1) := $$(SOURCES:%.c=$(BUILD)/$(1)/%.o)
 $$(OBJECTS_$(1)): $(BUILD)/$(1)/%.o: agent/%.c $$(DEPS_STAMP_$(1)) $(BUILD)/generated/build_info.h \
-		$(BUILD)/generated/help.h $(BUILD)/$(1)/flags
+		$(BUILD)/generated/help.h $(BUILD)/generated/blueprints.h $(BUILD)/$(1)/flags
 	@mkdir -p $$(@D)
 	$$(Q)$$(DEPS_CC_$(1)) $$(CPPFLAGS_all) $$(DEPS_CPPFLAGS_$(1)) $$(CFLAGS_all) $$(CFLAGS_$(1)) \
 		-MMD -MP -c -o $$@ $$<
@@ -65,6 +65,9 @@ $(BUILD)/generated/build_info.h: always
 $(BUILD)/generated/help.h: agent/man/promenade.8 agent/man/help.py
 	@mkdir -p $(@D)
 	$(Q)$(PYTHON) agent/man/help.py $< >$@.tmp && mv $@.tmp $@
+# What cluster/blueprint.c expands, as arrays.
+$(BUILD)/generated/blueprints.h: agent/cluster/blueprints/embed.py $(wildcard agent/cluster/blueprints/*.yaml)
+	$(Q)$(PYTHON) $^ >$@.tmp && mv $@.tmp $@
 
 # 6 Link and gates: static, no interpreter, size budget, no symbol that starts a shell.
 agent: $(BUILD)/promenade ## the static agent, build/promenade

@@ -9,15 +9,17 @@ SRC_model := \
 SRC_host := \
 	artifact artifact_place artifact_stamp block block_id borrow credential env fetch \
 	fetch_error fetch_exchange fetch_head fetch_stream journal module module_insert \
-	module_uevent mount policy probe probe_nic probe_target report role_source sha256_x86 \
-	syslog unpack unpack_child unpack_confine unpack_image unpack_rules verify
+	module_uevent mount policy probe probe_nic probe_target report role_source \
+	sha256_x86 syslog unpack unpack_child unpack_confine unpack_image unpack_rules \
+	verify
 SRC_net := \
 	address clock config dhcp dhcp_client dhcp_options net net_choose net_links net_wait \
 	netlink nlmsg packet slaac sntp
 SRC_cluster := \
-	api api_kind api_status authorities base64 call certificate certificate_read \
-	der etcd etcd_json etcd_key etcd_snapshot etcd_stream jws key kubeadm_certs \
-	kubeconfig kubeconfig_read pem pki pki_examine pki_wanted secret
+	api api_kind api_status authorities base64 blueprint call certificate \
+	certificate_read der etcd etcd_json etcd_key etcd_snapshot etcd_stream json jws key \
+	kubeadm_certs kubeconfig kubeconfig_read kubelet_config manifests params pem pki \
+	pki_examine pki_wanted secret yaml yaml_write
 SRC_steps := \
 	agent artifact_step artifacts cni edit engine engine_containerd engine_docker \
 	engine_overlay engine_package exec_flags files hostname kernel kexec kubelet machine \
@@ -25,5 +27,5 @@ SRC_steps := \
 	root_prepared root_spec selinux state steps swap swap_fstab swap_sources sysctl \
 	unit_file units
 SRC_top := \
-	agent boot boot_machine boot_role command_node command_status console init rescue run \
-	switch_root
+	agent boot boot_machine boot_role command_node command_status console init rescue \
+	run switch_root

@@ -42,7 +42,8 @@ test-long: need-qemu initramfs modules-artifact guest ## the scenarios that make
 check: test-programs ## the suites that take seconds: SUITES="unit golden"
 	@$(PYTHON) tests/run.py $(or $(SUITES),unit)
 .PHONY: test-programs test test-long check
-lint: $(BUILD)/generated/build_info.h $(BUILD)/generated/help.h $(DEPS_STAMP_host) ## format, compilers, cppcheck, shellcheck, layers, sizes
+lint: $(BUILD)/generated/build_info.h $(BUILD)/generated/help.h $(BUILD)/generated/blueprints.h \
+		$(DEPS_STAMP_host) ## format, compilers, cppcheck, shellcheck, layers, sizes
 	@agent/deps/need.sh lint
 	@$(PYTHON) tests/lint/run.py
 format: ## clang-format over all C
