@@ -18,6 +18,7 @@ static const char *const kind_names[STEP_KIND_COUNT] = {
 	[STEP_KIND_ENGINE] = "engine",
 	[STEP_KIND_ARTIFACTS] = "artifacts",
 	[STEP_KIND_CNI] = "cni",
+	[STEP_KIND_IMAGES] = "images",
 	[STEP_KIND_KUBELET] = "kubelet",
 	[STEP_KIND_AGENT] = "agent",
 	[STEP_KIND_NETWORK] = "network",
@@ -26,6 +27,7 @@ static const char *const kind_names[STEP_KIND_COUNT] = {
 	[STEP_KIND_HOSTNAME] = "hostname",
 	[STEP_KIND_SYSCTL] = "sysctl",
 	[STEP_KIND_STATE] = "state",
+	[STEP_KIND_CLUSTER] = "cluster",
 	[STEP_KIND_REPORT] = "report",
 	[STEP_KIND_PIVOT] = "pivot",
 };
@@ -299,6 +301,21 @@ static void add_downloads(const struct role *role, struct plan *plan)
 		SAY(add(plan, STEP_KIND_CNI), "plugins into %s", role->cni.dir);
 	else if (role->cni.config_name)
 		SAY(add(plan, STEP_KIND_CNI), "configuration %s", role->cni.config_name);
+	if (role->cluster.archive_count)
+		SAY(add(plan, STEP_KIND_IMAGES), "%zu archive(s) of images",
+			role->cluster.archive_count);
+}
+
+static void add_cluster(const struct role *role, struct plan *plan)
+{
+	const struct role_cluster *cluster = &role->cluster;
+	const char *by = cluster->token_url        ? "bootstrap token"
+			 : cluster->credential_url ? "credential"
+						   : "injected credential";
+
+	if (cluster->action == ROLE_CLUSTER_JOIN)
+		SAY(add(plan, STEP_KIND_CLUSTER), "join %.120s as %s by %s",
+			cluster->endpoint, role->name, by);
 }
 
 static void add_os_files(
@@ -332,6 +349,7 @@ static void add_last(const struct facts *facts, const struct role *role, bool pi
 	const char *back = "";
 	struct step *step;
 
+	add_cluster(role, plan);
 	if (role->report.url)
 		SAY(add(plan, STEP_KIND_REPORT), "to %.180s", role->report.url);
 	if (!pivots)
@@ -380,12 +398,15 @@ static int refuse_pivot(
 /* What can be refused before anything is done. */
 static int refuse(const struct facts *facts, const struct role *role, struct err *err)
 {
-	if (role->cluster.action != ROLE_CLUSTER_NONE)
+	if (role->cluster.action == ROLE_CLUSTER_BOOTSTRAP)
 		return err_set(err, E_UNSUPPORTED,
-			"role 'cluster': this agent prepares the node but does not "
-			"bootstrap or join yet; leave 'cluster' out and use kubeadm "
-			"after "
-			"the boot, or use a newer agent");
+			"role 'cluster': this agent does not bootstrap a cluster yet; "
+			"use kubeadm after the boot, or a newer agent");
+	if (role->cluster.action == ROLE_CLUSTER_JOIN &&
+		role->cluster.role == ROLE_NODE_CONTROL_PLANE)
+		return err_set(err, E_UNSUPPORTED,
+			"role 'cluster': this agent joins workers, not control planes "
+			"yet; use kubeadm after the boot, or a newer agent");
 	return facts->target.known ? refuse_pivot(facts, role, err) : 0;
 }
 

@@ -27,14 +27,16 @@ enum step_kind {
 	STEP_KIND_ENGINE,
 	STEP_KIND_ARTIFACTS,
 	STEP_KIND_CNI,
+	STEP_KIND_IMAGES, /* archives, and the unit that imports them */
 	STEP_KIND_KUBELET,
 	STEP_KIND_AGENT,
 	STEP_KIND_NETWORK,
 	STEP_KIND_FILES,
 	STEP_KIND_UNITS,
 	STEP_KIND_HOSTNAME,
-	STEP_KIND_SYSCTL, /* and modules-load */
-	STEP_KIND_STATE,  /* the accepted role and the serial, /etc/promenade */
+	STEP_KIND_SYSCTL,  /* and modules-load */
+	STEP_KIND_STATE,   /* the accepted role and the serial, /etc/promenade */
+	STEP_KIND_CLUSTER, /* join: the last that writes */
 	STEP_KIND_REPORT,
 	STEP_KIND_PIVOT,
 	STEP_KIND_COUNT

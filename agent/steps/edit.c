@@ -10,6 +10,8 @@
 
 static void edit_done(struct edit *edit)
 {
+	if (edit->secret && edit->content)
+		explicit_bzero(edit->content, edit->len);
 	free(edit->path);
 	free(edit->content);
 	free(edit->why);

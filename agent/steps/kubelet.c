@@ -9,6 +9,7 @@
 
 #include "base/fs.h"
 #include "host/probe.h"
+#include "steps/kubelet_parts.h"
 #include "steps/ops.h"
 #include "steps/unit_file.h"
 
@@ -255,9 +256,7 @@ static int add_extra_args(
 	return 0;
 }
 
-/* The node address: of the lease or, in a boot without network, the one that was written
- * before. address is "" when there is neither. */
-static int find_node_ip(const struct step_context *context, char *address, size_t size)
+int kubelet_node_ip(const struct step_context *context, char *address, size_t size)
 {
 	static const char flag[] = "--node-ip=";
 	struct buf text CLEANUP(buf_done) = BUF_INIT;
@@ -277,6 +276,11 @@ static int find_node_ip(const struct step_context *context, char *address, size_
 	return rc == -ENOENT ? 0 : rc;
 }
 
+const char *kubelet_runtime_endpoint(enum role_engine engine)
+{
+	return engines[engine].socket;
+}
+
 /* Sorted, as kubeadm writes them. The node name is given, so that neither a DHCP server
  * nor the OS can make the node's certificate wrong. */
 static int collect_flags(
@@ -284,11 +288,11 @@ static int collect_flags(
 {
 	const struct role_node *node = &context->role->node;
 	const struct role_kubelet *kubelet = &node->kubelet;
-	const char *socket = engines[node->engine].socket;
+	const char *socket = kubelet_runtime_endpoint(node->engine);
 	struct buf labels CLEANUP(buf_done) = BUF_INIT,
 			  taints CLEANUP(buf_done) = BUF_INIT;
 	char node_ip[64];
-	int rc = find_node_ip(context, node_ip, sizeof(node_ip));
+	int rc = kubelet_node_ip(context, node_ip, sizeof(node_ip));
 
 	if (rc < 0)
 		return err_errno(err, -rc, "read '" FLAGS_PATH "'");
@@ -365,9 +369,14 @@ static int kubelet_compute(struct step_context *context, const struct step *step
 	if (!context->role->node.kubelet.present)
 		return 0;
 	rc = add_units(context, ret, err);
-	if (rc == 0 && (add_config(context, ret, &context->role->node) < 0 ||
-			       edits_add_dir(ret, "/etc/kubernetes/manifests",
-				       "static pods") < 0))
+	if (rc < 0)
+		return rc;
+	/* A node that joins gets its configuration from the cluster (steps/cluster.c). */
+	if (context->role->cluster.action == ROLE_CLUSTER_NONE)
+		rc = add_config(context, ret, &context->role->node);
+	if (rc == 0)
+		rc = edits_add_dir(ret, "/etc/kubernetes/manifests", "static pods");
+	if (rc < 0)
 		rc = err_errno(err, ENOMEM, "kubelet's configuration");
 	return rc < 0 ? rc : add_flags(context, ret, err);
 }

@@ -15,6 +15,7 @@ extern const struct step_ops step_swap_ops;
 extern const struct step_ops step_engine_ops;
 extern const struct step_ops step_artifacts_ops;
 extern const struct step_ops step_cni_ops;
+extern const struct step_ops step_images_ops;
 extern const struct step_ops step_kubelet_ops;
 extern const struct step_ops step_agent_ops;
 extern const struct step_ops step_network_ops;
@@ -23,6 +24,7 @@ extern const struct step_ops step_units_ops;
 extern const struct step_ops step_hostname_ops;
 extern const struct step_ops step_sysctl_ops;
 extern const struct step_ops step_state_ops;
+extern const struct step_ops step_cluster_ops;
 extern const struct step_ops step_report_ops;
 extern const struct step_ops step_pivot_ops;
 

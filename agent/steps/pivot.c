@@ -128,6 +128,12 @@ static void list_unlabelled(struct step_context *context, bool keeps_run)
 		rc = strlist_add(&paths, context->role->cni.dir);
 	if (rc == 0 && context->role->os.modules.url)
 		rc = strlist_printf(&paths, "/lib/modules/%s", context->facts->kernel);
+	if (rc == 0 && context->role->cluster.archive_count)
+		rc = strlist_add(&paths, "/var/lib/promenade/images");
+	if (rc == 0 && context->role->cluster.action != ROLE_CLUSTER_NONE)
+		rc = strlist_add(&paths, "/etc/kubernetes");
+	if (rc == 0 && context->role->cluster.action != ROLE_CLUSTER_NONE)
+		rc = strlist_add(&paths, "/var/lib/kubelet");
 	if (rc == 0)
 		rc = selinux_unlabelled(context->env, &paths, &found, &err);
 	if (rc == 0 && found.count && !keeps_run && !context->env->target_writable)

@@ -16,6 +16,7 @@ static const struct step_ops *const table[STEP_KIND_COUNT] = {
 	[STEP_KIND_ENGINE] = &step_engine_ops,
 	[STEP_KIND_ARTIFACTS] = &step_artifacts_ops,
 	[STEP_KIND_CNI] = &step_cni_ops,
+	[STEP_KIND_IMAGES] = &step_images_ops,
 	[STEP_KIND_KUBELET] = &step_kubelet_ops,
 	[STEP_KIND_AGENT] = &step_agent_ops,
 	[STEP_KIND_NETWORK] = &step_network_ops,
@@ -24,6 +25,7 @@ static const struct step_ops *const table[STEP_KIND_COUNT] = {
 	[STEP_KIND_HOSTNAME] = &step_hostname_ops,
 	[STEP_KIND_SYSCTL] = &step_sysctl_ops,
 	[STEP_KIND_STATE] = &step_state_ops,
+	[STEP_KIND_CLUSTER] = &step_cluster_ops,
 	[STEP_KIND_REPORT] = &step_report_ops,
 	[STEP_KIND_PIVOT] = &step_pivot_ops,
 };
