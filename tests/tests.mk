@@ -42,6 +42,11 @@ test-long: need-qemu initramfs modules-artifact guest ## the scenarios that make
 check: test-programs ## the suites that take seconds: SUITES="unit golden"
 	@$(PYTHON) tests/run.py $(or $(SUITES),unit)
 .PHONY: test-programs test test-long check
+test-cluster: ## on real Kubernetes, built once: CLUSTER="words of test names", KUBE_BIN=DIR
+	@agent/deps/need.sh build test cluster
+	+@$(MAKE) --no-print-directory -j$(shell nproc) agent host test-programs
+	@$(PYTHON) tests/cluster/run.py $(CLUSTER)
+.PHONY: test-cluster
 lint: $(BUILD)/generated/build_info.h $(BUILD)/generated/help.h $(BUILD)/generated/blueprints.h \
 		$(DEPS_STAMP_host) ## format, compilers, cppcheck, shellcheck, layers, sizes
 	@agent/deps/need.sh lint

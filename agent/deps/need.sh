@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # Installs Debian's packages that a purpose needs and that are missing; silent and quick when all are
-# there. usage: need.sh [--check] build|test|lint|qemu...   Debian 12 and 13 name them alike; a purpose
-# whose package has two names gets both on one line, joined by '|': any of them will do. --check installs
+# there. usage: need.sh [--check] build|test|lint|qemu|cluster...   Debian 12 and 13 name them alike; a
+# purpose whose package has two names gets both on one line, joined by '|': any of them will do. --check installs
 # nothing and fails with the command that would; it passes where there is no dpkg to ask.
 set -eu
 
@@ -29,8 +29,13 @@ cpio dosfstools e2fsprogs fakeroot fdisk ipxe-qemu mmdebstrap mtools nginx opens
 qemu-system-x86 qemu-utils seabios uidmap
 "
 
+# Go itself is the host's or comes by tests/cluster/kube/toolchain.sh.
+cluster="
+ca-certificates dpkg iproute2 musl-tools openssl python3 tar util-linux
+"
+
 usage() {
-	echo "usage: need.sh [--check] build|test|lint|qemu..." >&2
+	echo "usage: need.sh [--check] build|test|lint|qemu|cluster..." >&2
 	exit 2
 }
 
@@ -87,6 +92,7 @@ for purpose; do
 	test) wanted="$wanted $test" ;;
 	lint) wanted="$wanted $lint" ;;
 	qemu) wanted="$wanted $qemu" ;;
+	cluster) wanted="$wanted $cluster" ;;
 	*) usage ;;
 	esac
 done

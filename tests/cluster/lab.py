@@ -138,6 +138,7 @@ class Lab:
     pki = property(lambda self: self.folder / "pki")
     admin_conf = property(lambda self: self.folder / "admin.conf")
     config = property(lambda self: self.folder / "kubeadm.yaml")
+    cluster_config = property(lambda self: self.folder / "kubeadm-cluster.yaml")
     endpoint = property(lambda self: "https://" + host_port(self.public, self.port))
     local_endpoint = property(lambda self: "https://" + host_port(self.address, self.port))
 
@@ -167,9 +168,9 @@ class Lab:
                            f"{done.stdout[-2000:]}{done.stderr[-2000:]}")
         return done.stdout
 
-    def phase(self, *words, env=None):
+    def phase(self, *words, env=None, config=None):
         """kubeadm init phase WORDS on our configuration."""
-        return self.run("kubeadm", "init", "phase", *words, "--config", self.config, env=env)
+        return self.run("kubeadm", "init", "phase", *words, "--config", config or self.config, env=env)
 
     def kubectl(self, *args, conf=None, **options):
         """kubectl as administrator: its output."""
@@ -185,11 +186,11 @@ class Lab:
 
     # Making the cluster
 
-    def write_config(self):
+    def write_config(self, path, pki, data):
         sans = "".join(f', "{san}"' for san in self.sans)
-        self.config.write_text(CONFIG.format(
+        path.write_text(CONFIG.format(
             token=self.token, advertise=self.advertise, port=self.port, node=self.node, name=self.name,
-            version=self.version(), pki=self.pki, keys=self.keys, data=self.folder / "etcd", sans=sans,
+            version=self.version(), pki=pki, keys=self.keys, data=data, sans=sans,
             endpoint=host_port(self.public, self.port), guest_host=GUEST_HOST,
             certificate_key=self.certificate_key))
 
@@ -198,7 +199,9 @@ class Lab:
         for sub in ("log", "pid", "manifests", "pki", "kubeconfig"):
             (self.folder / sub).mkdir(parents=True, exist_ok=True)
         self.folder.chmod(0o700)
-        self.write_config()
+        self.write_config(self.config, self.pki, self.folder / "etcd")
+        # What goes into the cluster: its nodes have the usual paths, kubelet's configuration names them.
+        self.write_config(self.cluster_config, "/etc/kubernetes/pki", "/var/lib/etcd")
         self.phase("certs", "all")
         self.phase("kubeconfig", "all", "--kubeconfig-dir", self.folder / "kubeconfig")
         # The hidden dry-run folder is the one way to have manifests elsewhere than /etc.
@@ -244,11 +247,11 @@ class Lab:
         self.kubectl("create", "clusterrolebinding", "kubeadm:cluster-admins",
                      "--clusterrole=cluster-admin", "--group=kubeadm:cluster-admins",
                      conf=self.folder / "super-admin.conf")
-        self.phase("upload-config", "all", *admin)
+        self.phase("upload-config", "all", *admin, config=self.cluster_config)
         self.phase("upload-certs", "--upload-certs", *admin)
         self.phase("bootstrap-token", *admin)
         if self.addons:
-            self.phase("addon", "all", *admin)
+            self.phase("addon", "all", *admin, config=self.cluster_config)
 
     # Processes
 
