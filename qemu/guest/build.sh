@@ -5,8 +5,10 @@
 #   FOLDER/boot/      the kernel and initrd that the guest has in /boot
 #   FOLDER/versions   packages in it
 #
-# usage: build.sh [network=networkd|ifupdown] [modules=yes|no] [machineid=empty|first-boot]
+# usage: build.sh [network=networkd|ifupdown] [modules=yes|no] [machineid=empty|first-boot] \
+#          [kubelet=no|yes]
 #   modules=no leaves /lib/modules empty, so that a role must bring the kernel's tree.
+#   kubelet=yes has what kubelet and pods need, a /var that holds a control plane, and no Docker.
 #
 # Cached by the hash of this folder, the variant and the kernel's version; the packages apart from
 # the rest. As root or not: what mmdebstrap can do here decides (fakeroot keeps the owners then).
@@ -19,6 +21,7 @@ cache=${XDG_CACHE_HOME:-$HOME/.cache}/promenade/guest
 network=networkd
 modules=yes
 machineid=empty
+kubelet=no
 
 die() {
 	echo "guest/build.sh: $*" >&2
@@ -30,7 +33,8 @@ for word; do
 	network=networkd | network=ifupdown) network=${word#*=} ;;
 	modules=yes | modules=no) modules=${word#*=} ;;
 	machineid=empty | machineid=first-boot) machineid=${word#*=} ;;
-	*) sed -n '8,9s/^# //p' "$0" >&2; exit 2 ;;
+	kubelet=yes | kubelet=no) kubelet=${word#*=} ;;
+	*) sed -n '8,11s/^# //p' "$0" >&2; exit 2 ;;
 	esac
 done
 
@@ -52,19 +56,22 @@ hash_of() { # SALT PATH...
 main() {
 	mkdir -p "$cache"
 	kernel=$(kernel_package)
-	base=$cache/$(hash_of "$kernel" packages tree.sh)-$network.tar
-	out=$cache/$(hash_of "$kernel" .)-$network-$modules-$machineid
+	engine=docker
+	[ "$kubelet" = no ] || engine=kubelet
+	base=$cache/$(hash_of "$kernel" packages tree.sh)-$network-$engine.tar
+	out=$cache/$(hash_of "$kernel" .)-$network-$modules-$machineid-$engine
 	exec 9>"$cache/lock"
 	flock 9
 	if [ ! -e "$out/disk.raw" ]; then
 		work=$(mktemp -d "$cache/work.XXXXXX")
 		trap 'rm -rf "$work" "$out.tmp"' EXIT
-		[ -e "$base" ] || "$here/tree.sh" "$network" "$kernel" "$base"
+		[ -e "$base" ] || "$here/tree.sh" "$network $engine" "$kernel" "$base"
 		rm -rf "$out.tmp"
 		mkdir -p "$out.tmp"
 		as_root=
 		[ "$(id -u)" = 0 ] || as_root=fakeroot
-		$as_root "$here/disk.sh" "$base" "$work" "$out.tmp" "$network" "$modules" "$machineid"
+		$as_root "$here/disk.sh" "$base" "$work" "$out.tmp" "$network" "$modules" "$machineid" \
+			"$kubelet"
 		mv "$out.tmp" "$out"
 	fi
 	touch "$out"

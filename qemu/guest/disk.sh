@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # Turns a tree of packages into the disk of a machine that needs work; called by build.sh, as root
 # or under fakeroot. No loop device, no mount.
-# usage: disk.sh TAR WORK-FOLDER OUT-FOLDER NETWORK MODULES MACHINEID
+# usage: disk.sh TAR WORK-FOLDER OUT-FOLDER NETWORK MODULES MACHINEID KUBELET
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -12,6 +12,9 @@ out=$3
 network=$4
 modules=$5
 machineid=$6
+# Images are in /var twice: as they came and unpacked. kubelet wants a sixth of it free.
+var_mib=1279
+[ "$7" = no ] || var_mib=8191
 
 die() {
 	echo "guest/disk.sh: $*" >&2
@@ -36,6 +39,7 @@ configure_tree() {
 		enable_unit systemd-networkd.service multi-user.target /usr/lib/systemd/system
 		enable_unit systemd-networkd.socket sockets.target /usr/lib/systemd/system
 	fi
+	[ -e "$tree/usr/bin/dockerd" ] || [ -e "$tree/usr/sbin/dockerd" ] || rm -rf "$tree/etc/docker"
 	[ "$modules" = yes ] || rm -rf "$tree"/usr/lib/modules/*
 	if [ "$machineid" = empty ]; then
 		: >"$tree/etc/machine-id"
@@ -85,16 +89,17 @@ make_disk() {
 	# /var is a file system of its own; beneath its mount point there is nothing.
 	find "$tree/var" -mindepth 1 -maxdepth 1 -exec mv -t "$work/var" {} +
 
-	truncate -s 4608M "$out/disk.raw"
-	sfdisk -q "$out/disk.raw" <<'TABLE'
+	swap_start=$((3072 + var_mib))
+	truncate -s "$((swap_start + 257))M" "$out/disk.raw"
+	sfdisk -q "$out/disk.raw" <<TABLE
 label: gpt
 start=1MiB, size=3071MiB, type=0FC63DAF-8483-4772-8E79-3D69D8477DE4, name=root
-start=3072MiB, size=1279MiB, type=0FC63DAF-8483-4772-8E79-3D69D8477DE4, name=var
-start=4351MiB, size=256MiB, type=0657FD6D-A4AB-43C4-84E5-0933C84B4F4F, name=swap
+start=3072MiB, size=${var_mib}MiB, type=0FC63DAF-8483-4772-8E79-3D69D8477DE4, name=var
+start=${swap_start}MiB, size=256MiB, type=0657FD6D-A4AB-43C4-84E5-0933C84B4F4F, name=swap
 TABLE
 	make_ext4 root "$tree" 1 3071
-	make_ext4 var "$work/var" 3072 1279
-	make_swap 4351 256
+	make_ext4 var "$work/var" 3072 "$var_mib"
+	make_swap "$swap_start" 256
 }
 
 make_disk

@@ -1,13 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # Installs the guest's packages: writes the tree as a tar. Needs what mmdebstrap needs, no more.
-# usage: tree.sh NETWORK KERNEL-PACKAGE TAR
+# usage: tree.sh "VARIANT..." KERNEL-PACKAGE TAR
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
 apt=$here/../../agent/deps/apt.sh
 suite=trixie
-network=$1
+variants=$1
 kernel=$2
 tar=$3
 
@@ -16,7 +16,8 @@ tar=$3
 		"'initramfs/debian-kernel.sh --update', then 'make initramfs'" >&2
 	exit 1
 }
-list=$(awk -v variant="$network" '!/^#/ && NF && (NF == 1 || $2 == variant) { print $1 }' \
+list=$(awk -v variants=" $variants " \
+	'!/^#/ && NF && (NF == 1 || index(variants, " " $2 " ")) { print $1 }' \
 	"$here/packages" | sort -u | paste -sd, -),$kernel
 sources=$(mktemp)
 trap 'rm -f "$sources" "$tar.tmp"' EXIT
