@@ -109,7 +109,7 @@ class Asker(threading.Thread):
 def boot(site, cluster, options, terminal):
     """Runs the machine until the pod runs or the time is up. Returns what was seen outside and in."""
     run_dir = os.path.join(site.top, "join")
-    spec = machine.Spec(run_dir=run_dir, disk=site.fresh_disk("join"), accel=site.accel,
+    spec = machine.Spec(run_dir=run_dir, disk=site.fresh_disk("join", "kubelet=yes"), accel=site.accel,
                         tftp=site.tftp_root, memory_mib=2048)
     asker = Asker(cluster, lambda text: terminal.line(None, text))
     deadline = time.monotonic() + options.limit

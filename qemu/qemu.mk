@@ -11,6 +11,8 @@ guest: need-qemu ## the guest's disk, in the cache: one Debian 13 machine that n
 	$(Q)dir=$$(qemu/guest/build.sh) && echo "guest: $$dir/disk.raw"
 test-qemu: need-qemu initramfs guest ## boots in BIOS and UEFI, again, and with the server off
 	$(Q)$(PYTHON) qemu/scenario.py --quiet --limit $(LIMIT) $(SCENARIO)
+test-join: need-qemu initramfs ## a machine joins a real control plane that runs here, pivots, runs a pod
+	$(Q)$(PYTHON) qemu/join.py --quiet
 need-qemu:
 	@agent/deps/need.sh build qemu
-.PHONY: demo guest test-qemu need-qemu
+.PHONY: demo guest test-qemu test-join need-qemu
