@@ -396,7 +396,8 @@ static int refuse_pivot(
 }
 
 /* What can be refused before anything is done. */
-static int refuse(const struct facts *facts, const struct role *role, struct err *err)
+static int refuse(
+	const struct facts *facts, const struct role *role, bool pivots, struct err *err)
 {
 	if (role->cluster.action == ROLE_CLUSTER_BOOTSTRAP)
 		return err_set(err, E_UNSUPPORTED,
@@ -407,7 +408,7 @@ static int refuse(const struct facts *facts, const struct role *role, struct err
 		return err_set(err, E_UNSUPPORTED,
 			"role 'cluster': this agent joins workers, not control planes "
 			"yet; use kubeadm after the boot, or a newer agent");
-	return facts->target.known ? refuse_pivot(facts, role, err) : 0;
+	return pivots && facts->target.known ? refuse_pivot(facts, role, err) : 0;
 }
 
 int plan_make(const struct facts *facts, const struct role *role, bool pivots,
@@ -415,7 +416,7 @@ int plan_make(const struct facts *facts, const struct role *role, bool pivots,
 {
 	struct plan plan = {.count = 0};
 	const struct fact_partition *root = NULL;
-	int rc = refuse(facts, role, err);
+	int rc = refuse(facts, role, pivots, err);
 
 	if (rc == 0 && pivots)
 		rc = root_find(facts, &role->os.root, &root, err);
