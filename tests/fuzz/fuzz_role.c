@@ -3,7 +3,8 @@
  * The bytes of a role. A verdict is a whole role, or mistakes that are fit for a console.
  *
  * Links: model/role model/role_address model/role_check model/role_decode
- * Links: model/role_fields model/role_mistake model/role_scalar model/role_tree
+ * Links: model/role_fields model/role_fields_cluster model/role_mistake
+ * Links: model/role_scalar model/role_tree
  * Links: model/role_value model/role_value_k8s base/err base/str
  * Flags: -isystem build/host/sysroot/include -Lbuild/host/sysroot/lib -lyaml
  */
