@@ -3,8 +3,8 @@
 SRC_base := \
 	err fs log proc str sys sys_default
 SRC_model := \
-	cmdline cmdline_ip daemon_json facts facts_text fstab nic_ids plan role \
-	role_address role_check role_decode role_fields role_fields_cluster \
+	cluster_document cmdline cmdline_ip daemon_json facts facts_text fstab nic_ids \
+	plan role role_address role_check role_decode role_fields role_fields_cluster \
 	role_mistake role_scalar role_tree role_value role_value_k8s template toml \
 	toml_scan version
 SRC_host := \
@@ -20,8 +20,8 @@ SRC_cluster := \
 	api api_kind api_status authorities base64 blueprint call certificate \
 	certificate_read delivery der discovery etcd etcd_json etcd_key etcd_snapshot \
 	etcd_stream identity image_archive join json jws key kubeadm_certs kubeconfig \
-	kubeconfig_read kubelet_config manifests node_csr node_object params pem pki \
-	pki_examine pki_wanted secret yaml yaml_write
+	kubeconfig_read kubelet_config manifests node_csr node_object objects params \
+	params_role pem pki pki_examine pki_wanted secret yaml yaml_write
 SRC_steps := \
 	agent artifact_step artifacts cluster cni edit engine engine_containerd \
 	engine_docker engine_overlay engine_package exec_flags files hostname images \

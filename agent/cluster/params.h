@@ -12,6 +12,7 @@
 
 #include "base/compiler.h"
 #include "base/err.h"
+#include "model/role.h"
 
 /* The minors of Kubernetes 1.x that are known: gates and default images were compared
  * with kubeadm's source for each. */
@@ -89,6 +90,12 @@ struct cluster_params {
  * Errors: E_UNSUPPORTED: no such version, or a minor that is not known. */
 int params_init(
 	struct cluster_params *params, const char *version, struct err *err) MUST_USE;
+
+/* Fills params from a role's section cluster and its name; advertise_address stays empty
+ * where the role leaves it to the machine, and what only the machine knows (ca_dirs,
+ * systemd_resolved) is the caller's. Not yet finished. Errors: those of params_init(). */
+int params_from_role(
+	const struct role *role, struct cluster_params *ret, struct err *err) MUST_USE;
 
 /* Derives the rest once the caller has set the fields; to be called again after a change.
  * advertise_address may be "" where no control-plane machine is meant. Errors: E_ROLE

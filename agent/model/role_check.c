@@ -316,20 +316,18 @@ static void check_bootstrap(const struct checker *checker)
 
 /* What the control plane's own components would refuse when they start
  * (k8s.io/client-go tools/leaderelection NewLeaderElector, its jitter factor 1.2). */
-static void check_leases(const struct checker *checker)
+void role_check_leases(const struct tree_node *node, const struct role_leases *leases,
+	struct role_mistakes *mistakes)
 {
-	const struct role_leases *leases = &checker->role->cluster.leases;
-	const struct tree_node *node = find(checker, "cluster.leases");
-
 	if (!node || node->kind != TREE_MAP || !leases->duration ||
 		!leases->renew_deadline || !leases->retry_period)
 		return;
 	if (leases->duration <= leases->renew_deadline)
-		role_mistake_add(checker->mistakes, node->place,
+		role_mistake_add(mistakes, node->place,
 			"'leases': durationSeconds must be greater than "
 			"renewDeadlineSeconds");
 	if (leases->renew_deadline * 10 <= leases->retry_period * 12)
-		role_mistake_add(checker->mistakes, node->place,
+		role_mistake_add(mistakes, node->place,
 			"'leases': renewDeadlineSeconds must be greater than 1.2 times "
 			"retryPeriodSeconds");
 }
@@ -338,7 +336,8 @@ static void check_cluster(const struct checker *checker)
 {
 	const struct role_cluster *cluster = &checker->role->cluster;
 
-	check_leases(checker);
+	role_check_leases(
+		find(checker, "cluster.leases"), &cluster->leases, checker->mistakes);
 	if (says(checker, "node.engine.name", "docker"))
 		forbid(checker, "cluster.archives",
 			"only with containerd: docker does not serve images to kubelet");

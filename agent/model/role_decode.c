@@ -56,12 +56,16 @@ static void decode_map(struct role_decoder *decoder, const struct field *field,
 static void decode_field(struct role_decoder *decoder, const struct field *field,
 	const struct tree_node *node, char *base)
 {
+	bool partial = decoder->partial;
+
+	decoder->partial = partial || field->partial;
 	if (field->type == FIELD_SECTION)
 		decode_map(decoder, field, node, base);
 	else if (field->type == FIELD_ITEMS)
 		decode_items(decoder, field, node, base);
 	else
 		role_scalar_decode(decoder, field, node, base);
+	decoder->partial = partial;
 }
 
 static const struct field *find_field(
@@ -122,17 +126,18 @@ static void refuse_key(struct role_decoder *decoder, const struct field_section 
 	const struct tree_node *entry)
 {
 	const char *nearest = nearest_key(section, entry->key);
-	const char *home = find_home(role_fields(), entry->key);
+	const char *home = find_home(decoder->top, entry->key);
 	struct role_shown shown = role_show(entry->key);
 	char keys[160];
 
 	if (strcmp(entry->key, "<<") == 0) {
 		role_mistake_add(decoder->mistakes, entry->key_place,
-			"merge key '<<': a role has none; write the keys out");
+			"merge key '<<': %s has none; write the keys out",
+			decoder->document);
 	} else if (nearest) {
 		role_mistake_add(decoder->mistakes, entry->key_place,
 			"unknown key '%s'; did you mean '%s'?", shown.text, nearest);
-	} else if (find_field(role_fields(), entry->key)) {
+	} else if (find_field(decoder->top, entry->key)) {
 		role_mistake_add(decoder->mistakes, entry->key_place,
 			"unknown key '%s' here; it belongs to the top level", shown.text);
 	} else if (home) {
@@ -175,7 +180,7 @@ static void decode_section(struct role_decoder *decoder,
 	for (const struct field *field = section->fields; field->key; field++) {
 		if (tree_child(map, field->key))
 			continue;
-		if (map && field->required)
+		if (map && field->required && !decoder->partial)
 			refuse_missing(decoder, field, map);
 		if (field->type == FIELD_SECTION)
 			decode_section(decoder, field->section, NULL, at(base, field));
@@ -184,7 +189,7 @@ static void decode_section(struct role_decoder *decoder,
 	}
 	if (map && section->has_present)
 		*(bool *)(base + section->present) = true;
-	if (map && section->not_empty && !map->count) {
+	if (map && section->not_empty && !map->count && !decoder->partial) {
 		char keys[64];
 
 		list_keys(section, keys, sizeof(keys));
@@ -193,18 +198,28 @@ static void decode_section(struct role_decoder *decoder,
 	}
 }
 
-int role_decode(
-	const struct tree_node *root, struct role *ret, struct role_mistakes *mistakes)
+int fields_decode(const struct fields_document *document, const struct tree_node *root,
+	void *ret, struct role_mistakes *mistakes)
 {
-	struct role_decoder decoder = {mistakes, false};
+	struct role_decoder decoder = {
+		.mistakes = mistakes, .top = document->top, .document = document->words};
 
 	if (root->kind != TREE_MAP) {
 		role_mistake_add(mistakes, root->place,
-			"a role is a map; it begins with 'apiVersion: promenade/v1'");
+			"%s is a map; it begins with 'apiVersion: promenade/v1'",
+			document->words);
 		return 0;
 	}
-	decode_section(&decoder, role_fields(), root, (char *)ret);
+	decode_section(&decoder, document->top, root, ret);
 	return decoder.out_of_memory ? -ENOMEM : 0;
+}
+
+int role_decode(
+	const struct tree_node *root, struct role *ret, struct role_mistakes *mistakes)
+{
+	const struct fields_document document = {role_fields(), "a role"};
+
+	return fields_decode(&document, root, ret, mistakes);
 }
 
 static void free_pairs(struct role_map *map)
@@ -246,8 +261,13 @@ static void free_section(const struct field_section *section, char *base)
 	}
 }
 
+void fields_free(const struct field_section *top, void *decoded)
+{
+	free_section(top, decoded);
+}
+
 void role_done(struct role *role)
 {
-	free_section(role_fields(), (char *)role);
+	fields_free(role_fields(), role);
 	*role = (struct role){0};
 }

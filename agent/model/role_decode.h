@@ -14,6 +14,24 @@
 int role_decode(const struct tree_node *root, struct role *ret,
 	struct role_mistakes *mistakes) MUST_USE;
 
+/* The same for another document: its top section, "a cluster document" for messages, and
+ * the struct that the offsets are into (zeroed; caller fields_free()s, also on failure).
+ */
+struct fields_document {
+	const struct field_section *top;
+	const char *words;
+};
+int fields_decode(const struct fields_document *document, const struct tree_node *root,
+	void *ret, struct role_mistakes *mistakes) MUST_USE;
+
+/* Frees what fields_decode() put into a struct; takes a zeroed one. */
+void fields_free(const struct field_section *top, void *decoded);
+
+/* Times of leader election that do not fit each other; node is the map, NULL when it is
+ * absent. */
+void role_check_leases(const struct tree_node *node, const struct role_leases *leases,
+	struct role_mistakes *mistakes);
+
 /* Checks that need more than one value: what excludes or needs what, targets that
  * overlap, names given twice. role is what role_decode() made of root. Errors: -ENOMEM.
  */

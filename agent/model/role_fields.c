@@ -48,7 +48,7 @@ static const struct field match_fields[] = {
 	{.key = "mac", TEXT(value_mac), .lower = true, AT(struct role_match, mac)},
 	END,
 };
-static const struct field_section match_section = {
+const struct field_section role_match_section = {
 	.fields = match_fields,
 	.has_present = true,
 	.present = offsetof(struct role_match, present),
@@ -105,7 +105,7 @@ static const struct field checks_fields[] = {
 	{.key = "cgroup", SECTION(check_cgroup)},
 	END,
 };
-static const struct field_section checks_section = {.fields = checks_fields};
+const struct field_section role_checks_section = {.fields = checks_fields};
 
 static const struct field disk_fields[] = {
 	{.key = "wwn", TEXT(value_disk_id), AT(struct role_root, disk_wwn)},
@@ -147,7 +147,7 @@ static const struct field os_fields[] = {
 	{.key = "fsck", .type = FIELD_BOOL, .absent = true, AT(struct role_os, fsck)},
 	END,
 };
-static const struct field_section os_section = {.fields = os_fields};
+const struct field_section role_os_section = {.fields = os_fields};
 
 static const struct field engine_fields[] = {
 	{.key = "name",
@@ -269,7 +269,7 @@ static const struct field node_fields[] = {
 	{.key = "kubelet", SECTION(kubelet_section), AT(struct role_node, kubelet)},
 	END,
 };
-static const struct field_section node_section = {.fields = node_fields};
+const struct field_section role_node_section = {.fields = node_fields};
 
 static const struct field artifact_fields[] = {
 	SOURCE(struct role_artifact, source),
@@ -284,7 +284,7 @@ static const struct field artifact_fields[] = {
 	{.key = "unpack", .type = FIELD_BOOL, AT(struct role_artifact, unpack)},
 	END,
 };
-static const struct field_section artifact_section = {
+const struct field_section role_artifact_section = {
 	.fields = artifact_fields, .item_size = sizeof(struct role_artifact)};
 
 static const struct field plugins_fields[] = {
@@ -315,14 +315,14 @@ static const struct field cni_fields[] = {
 	{.key = "config", SECTION(cni_config_section)},
 	END,
 };
-static const struct field_section cni_section = {.fields = cni_fields};
+const struct field_section role_cni_section = {.fields = cni_fields};
 
 static const struct field report_fields[] = {
 	{.key = "url", URL(value_url), AT(struct role_report, url)},
 	{.key = "syslog", TEXT(value_syslog), AT(struct role_report, syslog)},
 	END,
 };
-static const struct field_section report_section = {.fields = report_fields};
+const struct field_section role_report_section = {.fields = report_fields};
 
 static const struct field top_fields[] = {
 	{.key = "apiVersion",
@@ -338,18 +338,18 @@ static const struct field top_fields[] = {
 		.max = SERIAL_MAX,
 		AT(struct role, serial)},
 	{.key = "notAfter", .type = FIELD_TIME, AT(struct role, not_after)},
-	{.key = "match", SECTION(match_section), AT(struct role, match)},
-	{.key = "checks", SECTION(checks_section), AT(struct role, checks)},
-	{.key = "os", SECTION(os_section), AT(struct role, os)},
-	{.key = "node", SECTION(node_section), AT(struct role, node)},
+	{.key = "match", SECTION(role_match_section), AT(struct role, match)},
+	{.key = "checks", SECTION(role_checks_section), AT(struct role, checks)},
+	{.key = "os", SECTION(role_os_section), AT(struct role, os)},
+	{.key = "node", SECTION(role_node_section), AT(struct role, node)},
 	{.key = "artifacts",
 		.type = FIELD_ITEMS,
-		.section = &artifact_section,
+		.section = &role_artifact_section,
 		.max = 256,
 		AT(struct role, artifacts)},
-	{.key = "cni", SECTION(cni_section), AT(struct role, cni)},
+	{.key = "cni", SECTION(role_cni_section), AT(struct role, cni)},
 	{.key = "cluster", SECTION(role_cluster_section), AT(struct role, cluster)},
-	{.key = "report", SECTION(report_section), AT(struct role, report)},
+	{.key = "report", SECTION(role_report_section), AT(struct role, report)},
 	{.key = "ntp",
 		.type = FIELD_TEXTS,
 		.check = value_address_or_name,

@@ -45,6 +45,7 @@ struct field {
 	bool lower;      /* TEXT, TEXTS: letters become lower-case */
 	bool hidden;     /* TEXT: never repeated in a message */
 	bool lines;      /* TEXT: may hold newlines and tabs */
+	bool partial;    /* SECTION, ITEMS: what it requires may come from elsewhere */
 	bool takes_int;  /* PAIRS: whole numbers need no quotes */
 	bool takes_bool; /* PAIRS: true and false need no quotes */
 	size_t offset;

@@ -13,12 +13,12 @@ static const struct field_choice actions[] = {
 	{"bootstrap", ROLE_CLUSTER_BOOTSTRAP},
 	{NULL, 0},
 };
-static const struct field_choice node_roles[] = {
+const struct field_choice role_node_roles[] = {
 	{"worker", ROLE_NODE_WORKER},
 	{"control-plane", ROLE_NODE_CONTROL_PLANE},
 	{NULL, 0},
 };
-static const struct field_choice key_kinds[] = {
+const struct field_choice role_key_kinds[] = {
 	{"ecdsa-p256", ROLE_KEYS_ECDSA_P256},
 	{"rsa-2048", ROLE_KEYS_RSA_2048},
 	{NULL, 0},
@@ -67,7 +67,7 @@ static const struct field networking_fields[] = {
 		AT(struct role_networking, dns_domain)},
 	END,
 };
-static const struct field_section networking_section = {.fields = networking_fields};
+const struct field_section role_networking_section = {.fields = networking_fields};
 
 static const struct field images_fields[] = {
 	{.key = "repository",
@@ -82,10 +82,10 @@ static const struct field images_fields[] = {
 	{.key = "flannelCNI", TEXT(value_image), AT(struct role_images, flannel_cni)},
 	END,
 };
-static const struct field_section images_section = {.fields = images_fields};
+const struct field_section role_images_section = {.fields = images_fields};
 
 static const struct field archive_fields[] = {SOURCE(struct role_archive, source), END};
-static const struct field_section archive_section = {
+const struct field_section role_archive_section = {
 	.fields = archive_fields, .item_size = sizeof(struct role_archive)};
 
 static const struct field addons_fields[] = {
@@ -103,7 +103,7 @@ static const struct field addons_fields[] = {
 		AT(struct role_addons, flannel)},
 	END,
 };
-static const struct field_section addons_section = {.fields = addons_fields};
+const struct field_section role_addons_section = {.fields = addons_fields};
 
 /* Seconds, at least one. */
 #define SECONDS(word, seconds, owner, member)                                            \
@@ -118,7 +118,7 @@ static const struct field timeouts_fields[] = {
 	SECONDS("etcd", 600, struct role_timeouts, etcd),
 	END,
 };
-static const struct field_section timeouts_section = {.fields = timeouts_fields};
+const struct field_section role_timeouts_section = {.fields = timeouts_fields};
 
 static const struct field probes_fields[] = {
 	{.key = "factor",
@@ -129,7 +129,7 @@ static const struct field probes_fields[] = {
 		AT(struct role_cluster, probe_factor)},
 	END,
 };
-static const struct field_section probes_section = {.fields = probes_fields};
+const struct field_section role_probes_section = {.fields = probes_fields};
 
 /* The defaults are those of kube-controller-manager and kube-scheduler. */
 static const struct field leases_fields[] = {
@@ -138,7 +138,7 @@ static const struct field leases_fields[] = {
 	SECONDS("retryPeriodSeconds", 2, struct role_leases, retry_period),
 	END,
 };
-static const struct field_section leases_section = {.fields = leases_fields};
+const struct field_section role_leases_section = {.fields = leases_fields};
 
 static const struct field cluster_fields[] = {
 	{.key = "action",
@@ -146,7 +146,7 @@ static const struct field cluster_fields[] = {
 		.required = true,
 		.absent = ROLE_CLUSTER_NONE,
 		AT(struct role_cluster, action)},
-	{.key = "role", CHOICE(node_roles), AT(struct role_cluster, role)},
+	{.key = "role", CHOICE(role_node_roles), AT(struct role_cluster, role)},
 	{.key = "name",
 		TEXT(value_dns_name),
 		.absent_text = "kubernetes",
@@ -171,24 +171,26 @@ static const struct field cluster_fields[] = {
 		TEXT(value_address),
 		AT(struct role_cluster, advertise_address)},
 	{.key = "networking",
-		SECTION(networking_section),
+		SECTION(role_networking_section),
 		AT(struct role_cluster, networking)},
-	{.key = "images", SECTION(images_section), AT(struct role_cluster, images)},
+	{.key = "images", SECTION(role_images_section), AT(struct role_cluster, images)},
 	{.key = "archives",
 		.type = FIELD_ITEMS,
-		.section = &archive_section,
+		.section = &role_archive_section,
 		.max = 64,
 		AT(struct role_cluster, archives)},
 	{.key = "manifests",
 		.type = FIELD_ITEMS,
-		.section = &archive_section,
+		.section = &role_archive_section,
 		.max = 64,
 		AT(struct role_cluster, manifests)},
-	{.key = "addons", SECTION(addons_section), AT(struct role_cluster, addons)},
-	{.key = "keys", CHOICE(key_kinds), AT(struct role_cluster, keys)},
-	{.key = "timeouts", SECTION(timeouts_section), AT(struct role_cluster, timeouts)},
-	{.key = "probes", SECTION(probes_section)},
-	{.key = "leases", SECTION(leases_section), AT(struct role_cluster, leases)},
+	{.key = "addons", SECTION(role_addons_section), AT(struct role_cluster, addons)},
+	{.key = "keys", CHOICE(role_key_kinds), AT(struct role_cluster, keys)},
+	{.key = "timeouts",
+		SECTION(role_timeouts_section),
+		AT(struct role_cluster, timeouts)},
+	{.key = "probes", SECTION(role_probes_section)},
+	{.key = "leases", SECTION(role_leases_section), AT(struct role_cluster, leases)},
 	END,
 };
 const struct field_section role_cluster_section = {.fields = cluster_fields};

@@ -39,4 +39,13 @@
 /* Section cluster; offsets are into struct role_cluster. */
 extern const struct field_section role_cluster_section;
 
+/* Sections and choices that other documents share; offsets are into the struct of the
+ * same name, of probes into struct role_cluster. */
+extern const struct field_section role_match_section, role_checks_section,
+	role_os_section, role_node_section, role_artifact_section, role_cni_section,
+	role_report_section, role_networking_section, role_images_section,
+	role_archive_section, role_addons_section, role_timeouts_section,
+	role_probes_section, role_leases_section;
+extern const struct field_choice role_key_kinds[], role_node_roles[];
+
 #endif

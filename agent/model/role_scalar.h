@@ -11,7 +11,10 @@
 
 struct role_decoder {
 	struct role_mistakes *mistakes;
-	bool out_of_memory; /* sticky: role_decode() fails at its end */
+	bool out_of_memory; /* sticky: the decoding fails at its end */
+	bool partial;       /* beneath a partial section: nothing is required */
+	const struct field_section *top; /* of the whole document */
+	const char *document;            /* "a role" */
 };
 
 /* Puts the value of node where field says, in the struct at base; what is wrong is added

@@ -2,11 +2,12 @@
 /*
  * What the parser says of role files, for role.py: `role_mistakes FILE...` prints per
  * file its name and "accepted" or its mistakes; `role_mistakes --keys` prints the keys
- * that the tables know.
+ * that the tables know. --cluster before either: of the cluster document.
  */
 #include <stdio.h>
 #include <string.h>
 
+#include "model/cluster_document.h"
 #include "model/role.h"
 #include "model/role_fields.h"
 
@@ -25,12 +26,26 @@ static int read_file(const char *path, size_t *ret_len)
 	return 0;
 }
 
-static void print_mistakes(const char *path, size_t len)
+static struct role_mistakes mistakes;
+
+static int parse_role(size_t len, struct err *err)
 {
-	static struct role_mistakes mistakes;
 	struct role role CLEANUP(role_done) = {0};
+
+	return role_parse(bytes, len, &role, &mistakes, err);
+}
+
+static int parse_cluster(size_t len, struct err *err)
+{
+	struct cluster_document document CLEANUP(cluster_document_done) = {.serial = 0};
+
+	return cluster_document_parse(bytes, len, &document, &mistakes, err);
+}
+
+static void print_mistakes(const char *path, size_t len, bool cluster)
+{
 	struct err err = ERR_INIT;
-	int rc = role_parse(bytes, len, &role, &mistakes, &err);
+	int rc = cluster ? parse_cluster(len, &err) : parse_role(len, &err);
 
 	printf("== %s\n", path);
 	if (rc == 0)
@@ -42,32 +57,37 @@ static void print_mistakes(const char *path, size_t len)
 			mistakes.items[i].text);
 }
 
-/* "node.engine.name required" */
-static void print_keys(const struct field_section *section, const char *prefix)
+/* "node.engine.name required"; beneath a partial section nothing is. */
+static void print_keys(
+	const struct field_section *section, const char *prefix, bool partial)
 {
 	for (const struct field *field = section->fields; field->key; field++) {
 		char path[128];
 
 		(void)snprintf(path, sizeof(path), "%s%s%s", prefix, *prefix ? "." : "",
 			field->key);
-		printf("%s%s\n", path, field->required ? " required" : "");
+		printf("%s%s\n", path, field->required && !partial ? " required" : "");
 		if (field->section)
-			print_keys(field->section, path);
+			print_keys(field->section, path, partial || field->partial);
 	}
 }
 
 int main(int argc, char **argv)
 {
-	if (argc == 2 && strcmp(argv[1], "--keys") == 0) {
-		print_keys(role_fields(), "");
+	bool cluster = argc > 1 && strcmp(argv[1], "--cluster") == 0;
+	int first = cluster ? 2 : 1;
+
+	if (argc == first + 1 && strcmp(argv[first], "--keys") == 0) {
+		print_keys(cluster ? cluster_document_fields() : role_fields(), "",
+			false);
 		return 0;
 	}
-	for (int i = 1; i < argc; i++) {
+	for (int i = first; i < argc; i++) {
 		size_t len;
 
 		if (read_file(argv[i], &len) < 0)
 			return 1;
-		print_mistakes(argv[i], len);
+		print_mistakes(argv[i], len, cluster);
 	}
 	return 0;
 }
