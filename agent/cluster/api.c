@@ -168,8 +168,7 @@ static int discover(struct api *api, const char *root, const char *kind,
 	}
 }
 
-/* The path that object is applied to. */
-static int path_of(
+int api_object_path(
 	struct api *api, const json_t *object, struct buf *ret, struct err *err)
 {
 	const json_t *metadata = json_object_get(object, "metadata");
@@ -189,11 +188,7 @@ static int path_of(
 		rc = api_kind_segment(ret, found.plural, err);
 	if (rc == 0)
 		rc = api_kind_segment(ret, text_of(metadata, "name"), err);
-	if (rc < 0)
-		return rc;
-	if (buf_add_str(ret, "?fieldManager=" FIELD_MANAGER "&force=true") < 0)
-		return err_errno(err, ENOMEM, "apply");
-	return 0;
+	return rc;
 }
 
 static int apply_one(struct api *api, const json_t *object, struct err *err)
@@ -211,7 +206,10 @@ static int apply_one(struct api *api, const json_t *object, struct err *err)
 		return err_set(err, E_INVALID,
 			"an object without apiVersion, kind or metadata.name cannot be "
 			"applied; mend the manifest");
-	rc = path_of(api, object, &path, err);
+	rc = api_object_path(api, object, &path, err);
+	if (rc == 0 &&
+		buf_add_str(&path, "?fieldManager=" FIELD_MANAGER "&force=true") < 0)
+		rc = err_errno(err, ENOMEM, "apply");
 	if (rc == 0) {
 		call.path = path.bytes;
 		rc = exchange(api, &call, object, &answer, err);

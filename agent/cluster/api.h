@@ -82,6 +82,11 @@ int api_expect_kind(const json_t *object, const char *kind, const char *what,
  */
 int api_apply(struct api *api, const json_t *object, struct err *err) MUST_USE;
 
+/* Appends the path of an object, from its apiVersion, kind and metadata. Asks the server
+ * for kinds that no built-in table has. Errors: as api_apply(). */
+int api_object_path(
+	struct api *api, const json_t *object, struct buf *ret, struct err *err) MUST_USE;
+
 /* Waits until GET /readyz says ok, at most timeout_ms. Errors: E_UNAUTHORIZED at once; at
  * the deadline what the server said last, with the checks that fail. */
 int api_wait_ready(struct api *api, unsigned int timeout_ms, struct err *err) MUST_USE;

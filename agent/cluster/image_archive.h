@@ -8,6 +8,9 @@
 #include "base/err.h"
 #include "base/str.h"
 
+/* Where the role's archives are on the target, by their digest: HEX.tar. */
+#define IMAGE_ARCHIVE_DIR "/var/lib/promenade/images"
+
 /* Appends "DIGEST NAME" per image of the archive fd (borrowed, at its beginning): the
  * name that `ctr images import` gives it, and the digest of its manifest, "-" where the
  * archive does not say. path is for messages. Blocks on the disk. Errors: E_ARCHIVE (no

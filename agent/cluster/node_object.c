@@ -78,8 +78,7 @@ int node_object_check(struct api *api, const struct node_object *node, struct er
 		*node->machine_uuid ? node->machine_uuid : "none", node->name);
 }
 
-/* GOARCH of uname -m (k8s.io/apimachinery: kubernetes.io/arch is runtime.GOARCH). */
-static const char *goarch(const char *machine)
+const char *node_object_goarch(const char *machine)
 {
 	static const char *const names[][2] = {{"x86_64", "amd64"}, {"aarch64", "arm64"},
 		{"armv7l", "arm"}, {"i686", "386"}};
@@ -94,7 +93,7 @@ static const char *goarch(const char *machine)
  * role's. */
 static json_t *make_labels(const struct node_object *node)
 {
-	const char *arch = goarch(node->arch);
+	const char *arch = node_object_goarch(node->arch);
 	json_t *labels = json_pack("{s:s, s:s, s:s, s:s, s:s}", "beta.kubernetes.io/arch",
 		arch, "beta.kubernetes.io/os", "linux", "kubernetes.io/arch", arch,
 		"kubernetes.io/hostname", node->name, "kubernetes.io/os", "linux");

@@ -22,6 +22,10 @@ struct node_object {
 	int64_t now;                  /* seconds since the epoch */
 };
 
+/* GOARCH of uname -m: kubernetes.io/arch and image platforms have it. Static storage, or
+ * machine itself where it has no other name. */
+const char *node_object_goarch(const char *machine) MUST_USE;
+
 /* 0 when no other machine has the name: there is no such Node, it is not Ready, or it is
  * this machine, by its system UUID or, where that is unknown, its address. Errors:
  * E_EXISTS naming the other machine, those of api_get(). */

@@ -316,6 +316,10 @@ static void add_cluster(const struct role *role, struct plan *plan)
 	if (cluster->action == ROLE_CLUSTER_JOIN)
 		SAY(add(plan, STEP_KIND_CLUSTER), "join %.120s as %s by %s",
 			cluster->endpoint, role->name, by);
+	else if (cluster->action == ROLE_CLUSTER_BOOTSTRAP)
+		SAY(add(plan, STEP_KIND_CLUSTER),
+			"bootstrap %.120s as %s, Kubernetes %.30s, by %s",
+			cluster->endpoint, role->name, cluster->version, by);
 }
 
 static void add_os_files(
@@ -399,10 +403,12 @@ static int refuse_pivot(
 static int refuse(
 	const struct facts *facts, const struct role *role, bool pivots, struct err *err)
 {
-	if (role->cluster.action == ROLE_CLUSTER_BOOTSTRAP)
-		return err_set(err, E_UNSUPPORTED,
-			"role 'cluster': this agent does not bootstrap a cluster yet; "
-			"use kubeadm after the boot, or a newer agent");
+	/* Two machines that both bootstrap would be two clusters of one name. */
+	if (role->cluster.action == ROLE_CLUSTER_BOOTSTRAP && !role->match.present)
+		return err_set(err, E_ROLE,
+			"a bootstrap must name its machine: add match (uuid, serial or "
+			"mac) to the role, or a second machine that gets it makes a "
+			"second cluster");
 	if (role->cluster.action == ROLE_CLUSTER_JOIN &&
 		role->cluster.role == ROLE_NODE_CONTROL_PLANE)
 		return err_set(err, E_UNSUPPORTED,

@@ -17,15 +17,27 @@
 #include "cluster/kubeconfig.h"
 #include "cluster/secret.h"
 #include "host/probe.h"
+#include "steps/cluster_parts.h"
 #include "steps/kubelet_parts.h"
 #include "steps/ops.h"
 
 #define RECORD_PATH "/etc/promenade/cluster"
 
+struct kubelet_config_local cluster_kubelet_local(const struct step_context *context)
+{
+	const struct role_node *node = &context->role->node;
+
+	return (struct kubelet_config_local){
+		.runtime_endpoint = kubelet_runtime_endpoint(node->engine),
+		.cgroupfs = !node->systemd_cgroup,
+		.systemd_resolved = probe_unit_enabled(
+			context->env->target_fd, "systemd-resolved.service"),
+		.swap = node->swap == ROLE_SWAP_KEEP};
+}
+
 static int config_of(
 	struct step_context *context, struct join_config *ret, char address[64])
 {
-	const struct role_node *node = &context->role->node;
 	struct timespec now;
 	int rc = kubelet_node_ip(context, address, 64);
 
@@ -35,11 +47,7 @@ static int config_of(
 		.facts = context->facts,
 		.role = context->role,
 		.address = address,
-		.local = {.runtime_endpoint = kubelet_runtime_endpoint(node->engine),
-			.cgroupfs = !node->systemd_cgroup,
-			.systemd_resolved = probe_unit_enabled(
-				context->env->target_fd, "systemd-resolved.service"),
-			.swap = node->swap == ROLE_SWAP_KEEP},
+		.local = cluster_kubelet_local(context),
 		.now = (int64_t)now.tv_sec};
 	return rc;
 }
@@ -113,8 +121,11 @@ static int cluster_check(struct step_context *context, const struct step *step,
 {
 	struct join_config config;
 	char address[64];
-	int rc = config_of(context, &config, address);
+	int rc;
 
+	if (context->role->cluster.action == ROLE_CLUSTER_BOOTSTRAP)
+		return cluster_bootstrap_check(context, step, ret, err);
+	rc = config_of(context, &config, address);
 	return rc < 0 ? err_errno(err, -rc, "read the node's address")
 		      : check_join(&config, step, ret, err);
 }
@@ -210,9 +221,11 @@ static int cluster_apply(
 	struct join_config config;
 	struct join_files files;
 	char address[64];
-	int rc = config_of(context, &config, address);
+	int rc;
 
-	(void)step;
+	if (context->role->cluster.action == ROLE_CLUSTER_BOOTSTRAP)
+		return cluster_bootstrap_apply(context, step, err);
+	rc = config_of(context, &config, address);
 	if (rc < 0)
 		return err_errno(err, -rc, "read the node's address");
 	rc = join_begin(&config, &join, err);

@@ -17,7 +17,7 @@
 #include "steps/ops.h"
 #include "steps/unit_file.h"
 
-#define DIR_PATH "/var/lib/promenade/images"
+#define DIR_PATH IMAGE_ARCHIVE_DIR
 #define SCRIPT_PATH "/etc/promenade/import-images"
 #define UNIT_NAME "promenade-images.service"
 #define PATH_SIZE (sizeof(DIR_PATH) + 72)

@@ -132,6 +132,8 @@ static void list_unlabelled(struct step_context *context, bool keeps_run)
 		rc = strlist_add(&paths, "/var/lib/promenade/images");
 	if (rc == 0 && context->role->cluster.action != ROLE_CLUSTER_NONE)
 		rc = strlist_add(&paths, "/etc/kubernetes");
+	if (rc == 0 && context->role->cluster.action == ROLE_CLUSTER_BOOTSTRAP)
+		rc = strlist_add(&paths, "/var/lib/etcd");
 	if (rc == 0 && context->role->cluster.action != ROLE_CLUSTER_NONE)
 		rc = strlist_add(&paths, "/var/lib/kubelet");
 	if (rc == 0)
