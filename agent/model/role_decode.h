@@ -21,6 +21,9 @@ struct fields_document {
 	const struct field_section *top;
 	const char *words;
 };
+
+/* As role_decode() for another document; ret is the struct that the offsets are into
+ * (zeroed; caller fields_free()s, also on failure). Errors: -ENOMEM. */
 int fields_decode(const struct fields_document *document, const struct tree_node *root,
 	void *ret, struct role_mistakes *mistakes) MUST_USE;
 

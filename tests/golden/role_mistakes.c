@@ -78,8 +78,8 @@ int main(int argc, char **argv)
 	int first = cluster ? 2 : 1;
 
 	if (argc == first + 1 && strcmp(argv[first], "--keys") == 0) {
-		print_keys(cluster ? cluster_document_fields() : role_fields(), "",
-			false);
+		print_keys(
+			cluster ? cluster_document_fields() : role_fields(), "", false);
 		return 0;
 	}
 	for (int i = first; i < argc; i++) {
