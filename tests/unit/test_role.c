@@ -180,6 +180,7 @@ static void reads_the_rest(void **state)
 		"cluster:\n"
 		"  action: join\n"
 		"  role: control-plane\n"
+		"  version: '1.34.2'\n"
 		"  endpoint: https://api.example:6443\n"
 		"  caCertHashes: ['sha256:" SHA_UPPER "']\n"
 		"  credential: {url: 'https://h/cred'}\n"
