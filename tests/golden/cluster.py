@@ -20,7 +20,7 @@ import yaml
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 CASES = os.path.join(HERE, "cluster")
-EMPTY = (None, "", "0s", 0, False, [], {})
+EMPTY = (None, "", "0", "0s", 0, False, [], {})
 MINORS = range(20, 38)
 
 

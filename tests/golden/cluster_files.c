@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The files of a cluster, for cluster.py: `cluster_files DIR KEY=VALUE...` writes the
- * static pods, the commands that they have and the kubelet configuration into DIR. The
- * keys are those of the tables; version comes first. `cluster_files --yaml` writes the
- * JSON of standard input as YAML, after it has read its own YAML back as the same value.
+ * The files of a cluster, for cluster.py and tests/cluster/test_objects.py:
+ * `cluster_files DIR KEY=VALUE...` writes the objects (with caFile and token), the static
+ * pods, the commands that they have and the kubelet configuration into DIR. The keys are
+ * those of the tables; version comes first. `cluster_files --yaml` writes the JSON of
+ * standard input as YAML, after it has read its own YAML back as the same value.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +14,7 @@
 #include "cluster/json.h"
 #include "cluster/kubelet_config.h"
 #include "cluster/manifests.h"
+#include "cluster/objects.h"
 #include "cluster/yaml.h"
 
 #define TEXT(name, member)                                                               \
@@ -66,6 +68,10 @@ static const struct {
 	{"retryPeriod", offsetof(struct cluster_params, retry_period)},
 };
 
+static char ca_pem[65536] = "none";
+static struct objects_token token;
+static size_t token_count;
+
 static NORETURN void fail(const char *what)
 {
 	(void)fprintf(stderr, "%s\n", what);
@@ -98,6 +104,26 @@ static bool set_other(struct cluster_params *params, const char *name, const cha
 	return false;
 }
 
+static bool set_input(const char *name, const char *value)
+{
+	struct err err = ERR_INIT;
+
+	if (strcmp(name, "caFile") == 0) {
+		FILE *file = fopen(value, "r");
+		size_t len = file ? fread(ca_pem, 1, sizeof(ca_pem) - 1, file) : 0;
+
+		ca_pem[len] = '\0';
+		return file && fclose(file) == 0 && len;
+	}
+	if (strcmp(name, "token") != 0)
+		return false;
+	if (jws_token_parse(value, strlen(value), &token.token, &err) < 0)
+		fail(err.text);
+	token.expires = 2000000000; /* 2033-05-18T03:33:20Z */
+	token_count = 1;
+	return true;
+}
+
 static void set(struct cluster_params *params, char *word)
 {
 	char *value = strchr(word, '=');
@@ -105,7 +131,8 @@ static void set(struct cluster_params *params, char *word)
 	if (!value)
 		fail(word);
 	*value++ = '\0';
-	if (!set_text(params, word, value) && !set_other(params, word, value))
+	if (!set_text(params, word, value) && !set_other(params, word, value) &&
+		!set_input(word, value))
 		fail(word);
 }
 
@@ -155,6 +182,36 @@ static void write_blueprints(const struct cluster_params *params, const char *di
 		(void)snprintf(name, sizeof(name), "blueprint-%d.yaml", i);
 		write_file(dir, name, buf_text(&text));
 	}
+}
+
+static void write_objects(const struct cluster_params *params, const char *dir)
+{
+	const struct objects_input input = {params, ca_pem, &token, token_count};
+	json_t *objects CLEANUP(json_done) = NULL;
+	struct err err = ERR_INIT;
+	char *text;
+
+	if (objects_make(&input, &objects, &err) < 0)
+		fail(err.text);
+	text = json_dumps(objects, JSON_INDENT(1));
+	if (!text)
+		fail("memory");
+	write_file(dir, "objects.json", text);
+	free(text);
+}
+
+static void write_mark(const struct cluster_params *params, const char *dir)
+{
+	json_t *mark CLEANUP(json_done) = NULL;
+	char *text;
+
+	if (objects_control_plane_mark(params, &mark) < 0)
+		fail("memory");
+	text = json_dumps(mark, 0);
+	if (!text)
+		fail("memory");
+	write_file(dir, "mark.json", text);
+	free(text);
 }
 
 static void write_kubelet_config(const struct cluster_params *params, const char *dir)
@@ -207,5 +264,7 @@ int main(int argc, char **argv)
 		write_component(&params, (enum component)i, argv[1]);
 	write_kubelet_config(&params, argv[1]);
 	write_blueprints(&params, argv[1]);
+	write_objects(&params, argv[1]);
+	write_mark(&params, argv[1]);
 	return 0;
 }
