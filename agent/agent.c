@@ -24,6 +24,7 @@ static const struct command commands[] = {
 	{"check", command_check, false},
 	{"facts", command_facts, false},
 	{"status", command_status, false},
+	{"render", command_render, false},
 };
 
 static int usage(const char *what, const char *object)
@@ -43,14 +44,21 @@ static const struct command *find_command(const char *name)
 /* Place of an option's value, or NULL for a word that is no option with a value. */
 static const char **value_place(struct options *options, const char *word)
 {
-	if (strcmp(word, "--root") == 0)
-		return &options->root;
-	if (strcmp(word, "--facts") == 0)
-		return &options->facts;
-	if (strcmp(word, "--out") == 0)
-		return &options->out;
-	if (strcmp(word, "--ca") == 0)
-		return &options->ca;
+	const struct {
+		const char *word;
+		const char **place;
+	} places[] = {
+		{"--root", &options->root},
+		{"--facts", &options->facts},
+		{"--out", &options->out},
+		{"--ca", &options->ca},
+		{"--cluster", &options->cluster},
+		{"--key", &options->key},
+	};
+
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++)
+		if (strcmp(places[i].word, word) == 0)
+			return places[i].place;
 	return NULL;
 }
 
@@ -66,6 +74,8 @@ static int parse_options(int argc, char **argv, bool takes_role, struct options 
 			*place = argv[++i];
 		} else if (strcmp(argv[i], "--json") == 0) {
 			options->json = true;
+		} else if (strcmp(argv[i], "--renew") == 0) {
+			options->renew = true;
 		} else if (argv[i][0] == '-' && argv[i][1]) {
 			return usage("unknown option ", argv[i]);
 		} else if (!takes_role || options->role) {

@@ -9,12 +9,15 @@
 
 /* The command line, once; passed down, never global. Strings are argv's. */
 struct options {
-	const char *root;  /* --root, default "/" */
-	const char *facts; /* --facts FILE or NULL */
-	const char *out;   /* --out FILE or NULL */
-	const char *ca;    /* --ca FILE or NULL */
-	const char *role;  /* ROLE or NULL */
+	const char *root;    /* --root, default "/" */
+	const char *facts;   /* --facts FILE or NULL */
+	const char *out;     /* --out FILE or NULL */
+	const char *ca;      /* --ca FILE or NULL */
+	const char *role;    /* ROLE or NULL */
+	const char *cluster; /* --cluster FILE or NULL */
+	const char *key;     /* --key FILE or NULL */
 	bool json;
+	bool renew; /* --renew */
 };
 
 /* Prepares the node on options->root. Blocks. */
@@ -34,5 +37,8 @@ int command_facts(const struct options *options) MUST_USE;
 
 /* Prints the journal of the last boot. */
 int command_status(const struct options *options) MUST_USE;
+
+/* Makes everything for the machines of a cluster from --cluster into --out. */
+int command_render(const struct options *options) MUST_USE;
 
 #endif

@@ -19,11 +19,11 @@ SRC_net := \
 SRC_cluster := \
 	api api_kind api_status authorities base64 blueprint call certificate \
 	certificate_read delivery der discovery etcd etcd_json etcd_key etcd_snapshot \
-	etcd_stream genesis genesis_files genesis_objects genesis_record \
-	genesis_servers identity image_archive image_program join json jws key \
-	kubeadm_certs kubeconfig kubeconfig_read kubelet_config manifests node_csr \
-	node_object objects params params_role pem pki pki_examine pki_wanted secret \
-	temporary temporary_child yaml yaml_write
+	etcd_stream genesis genesis_files genesis_objects genesis_record genesis_servers \
+	identity image_archive image_program join json jws key key_sign kubeadm_certs \
+	kubeconfig kubeconfig_read kubelet_config manifests node_csr node_object objects \
+	params params_role pem pki pki_examine pki_wanted render render_credential \
+	render_review render_role secret temporary temporary_child yaml yaml_write
 SRC_steps := \
 	agent artifact_step artifacts cluster cluster_bootstrap cni edit engine \
 	engine_containerd engine_docker engine_overlay engine_package exec_flags files \
@@ -31,5 +31,5 @@ SRC_steps := \
 	nic pivot report root root_fsck root_mounts root_prepared root_spec selinux \
 	state steps swap swap_fstab swap_sources sysctl unit_file units
 SRC_top := \
-	agent boot boot_machine boot_role command_node command_status console init \
-	rescue run switch_root
+	agent boot boot_machine boot_role command_node command_render command_status \
+	console init rescue run switch_root

@@ -14,9 +14,7 @@
 int role_decode(const struct tree_node *root, struct role *ret,
 	struct role_mistakes *mistakes) MUST_USE;
 
-/* The same for another document: its top section, "a cluster document" for messages, and
- * the struct that the offsets are into (zeroed; caller fields_free()s, also on failure).
- */
+/* Another document: its top section, and "a cluster document" for messages. */
 struct fields_document {
 	const struct field_section *top;
 	const char *words;
